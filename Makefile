@@ -1,0 +1,47 @@
+# `make up`, `demo`, `test`, `test-all` and `install` are what the project promises from outside; the rest serves its makers.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	@touch $@
+
+.PHONY: help install up demo test test-all check fmt bench wire
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## set up .venv from pinned versions
+
+up: install ## serve on http://127.0.0.1:4570
+	$(BIN)/penstock serve
+
+demo: install ## run one whole pipeline on real input and show it
+	$(BIN)/python examples/demo.py
+
+test: install ## the test suite, under three minutes
+	$(BIN)/python -m pytest -n 2 -m 'not long'
+
+test-all: install ## the test suite and everything that takes longer
+	$(BIN)/python -m pytest -n 2 -rs
+
+check: install ## style, types, layers, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+	$(BIN)/codespell src tests docs tools benches examples *.md
+	$(BIN)/python -m pytest tests/tidy
+
+fmt: install ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## measure: ratios in one run
+	$(BIN)/python -m benches
+
+wire: install ## generate the wire types from the service model
+	$(BIN)/python tools/generate_wire.py

@@ -1,0 +1,151 @@
+"""The door: who is calling, and may they do this? Put together from signatures, keys, sessions and policies."""
+
+from collections.abc import Iterable
+from typing import Literal
+from urllib.parse import urlsplit
+
+from penstock.auth.keys import KeyCache
+from penstock.auth.payload import UNSIGNED, UNSIGNED_CHUNKS_AND_TRAILER, Seed, body_check, declared_hash
+from penstock.auth.policy import Decision, decide
+from penstock.auth.sessions import TEMPORARY_KEY_MARK, Sessions
+from penstock.auth.sigv4 import API, S3, Claim, claimed_region, joined_headers, read_claim, verify
+from penstock.ports.clock import Clock
+from penstock.ports.identity import AccessKey, BodyCheck, Door, KeySource, Principal, SignedRequest
+from penstock.wire.errors import AccessDeniedException, UnrecognizedClientException
+
+__all__ = ["OpenDoor", "SigningDoor", "make_door"]
+
+
+class SigningDoor:
+    """Lets in who signs with a key that is known: a root key, a stored one, or one of a session."""
+
+    def __init__(self, keys: KeySource, sessions: Sessions, clock: Clock, roots: Iterable[AccessKey]) -> None:
+        self._keys = KeyCache(keys, clock)
+        self._sessions = sessions
+        self._clock = clock
+        self._roots = {key.access_key_id: key for key in roots}
+
+    async def authenticate(self, request: SignedRequest) -> tuple[Principal, str]:
+        """The caller and the region of the signature, for the JSON and query forms of the API."""
+        claim = read_claim(request, API, self._clock.now())
+        secret, principal, _ = await self._holder(claim)
+        verify(claim, secret)
+        return principal, claim.terms.region
+
+    async def authenticate_s3(self, request: SignedRequest) -> tuple[Principal, str, BodyCheck]:
+        """The same for the S3 surface, header or presigned, and the check that the body must go through.
+
+        The region of a job's credentials is that of its job, whichever one it signs for.
+        """
+        claim = read_claim(request, S3, self._clock.now())
+        secret, principal, region = await self._holder(claim)
+        key = verify(claim, secret)
+        seed = Seed(key, claim.stamp, claim.terms.scope, claim.signature)
+        return principal, region, body_check(claim.payload_hash, joined_headers(request.headers), seed)
+
+    def allow(self, principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
+        """Return if the policies allow `action` on `resource`, else raise AccessDeniedException."""
+        allow(principal, action, resource, context)
+
+    async def _holder(self, claim: Claim) -> tuple[str, Principal, str]:
+        """The secret, the principal and the region of a claim's access key id."""
+        is_temporary = claim.terms.access_key_id.startswith(TEMPORARY_KEY_MARK)
+        if is_temporary is (claim.token is None):
+            raise UnrecognizedClientException
+        if claim.token is not None:
+            session = self._sessions.open(claim.token, claim.terms.access_key_id, self._clock.now())
+            region = session.region if session.principal.kind == "job" else claim.terms.region
+            return session.secret_access_key, session.principal, region
+        key = self._roots.get(claim.terms.access_key_id) or await self._keys.find(claim.terms.access_key_id)
+        if key is None:
+            raise UnrecognizedClientException
+        return key.secret_access_key, key.principal, claim.terms.region
+
+
+class OpenDoor:
+    """Lets anybody in as root, as long as the request comes from this machine and not from a web page elsewhere."""
+
+    def __init__(self, root: Principal, region: str) -> None:
+        self._root = root
+        self._region = region
+
+    async def authenticate(self, request: SignedRequest) -> tuple[Principal, str]:
+        """Root, and the region that the request names, else the usual one."""
+        _refuse_strangers(request)
+        return self._root, claimed_region(request) or self._region
+
+    async def authenticate_s3(self, request: SignedRequest) -> tuple[Principal, str, BodyCheck]:
+        """The same; chunks of the body are unwrapped, their signatures ignored."""
+        principal, region = await self.authenticate(request)
+        headers = joined_headers(request.headers)
+        if b"x-amz-content-sha256" in headers:
+            declared = declared_hash(headers)
+        else:
+            # A client without credentials frames its uploads all the same, and has no place to say so but this.
+            is_framed = b"aws-chunked" in headers.get(b"content-encoding", b"")
+            declared = UNSIGNED_CHUNKS_AND_TRAILER if is_framed else UNSIGNED
+        return principal, region, body_check(declared, headers, None)
+
+    def allow(self, principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
+        """Return if the policies allow `action` on `resource`, else raise AccessDeniedException."""
+        allow(principal, action, resource, context)
+
+
+def make_door(
+    mode: Literal["sigv4", "off"],
+    *,
+    keys: KeySource,
+    sessions: Sessions,
+    clock: Clock,
+    roots: list[AccessKey],
+    region: str = "us-east-1",
+) -> Door:
+    """The door of that mode. `roots` has at least one key; an open door takes everybody for the first one's holder."""
+    if mode == "off":
+        return OpenDoor(roots[0].principal, region)
+    return SigningDoor(keys, sessions, clock, roots)
+
+
+def allow(principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
+    """Return if the principal may, else raise AccessDeniedException in AWS's words."""
+    if principal.kind in {"root", "service"}:
+        return
+    decision = decide(principal.policies, action, resource, context)
+    if decision is Decision.ALLOW:
+        return
+    subject = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}"
+    if decision is Decision.EXPLICIT_DENY:
+        raise AccessDeniedException(f"{subject} with an explicit deny in an identity-based policy")
+    raise AccessDeniedException(f"{subject} because no identity-based policy allows the {action} action")
+
+
+def _refuse_strangers(request: SignedRequest) -> None:
+    """AccessDeniedException if a browser asks for a foreign page, or by a host name that may be a foreign one.
+
+    Without signatures this alone keeps web pages from starting pipelines. A page may send no origin, as for an
+    image; then the browser says where it came from in another way. A foreign name may resolve to this machine, and
+    the browser would take all that for one site.
+    """
+    headers = {name: value.decode("latin-1").strip() for name, value in joined_headers(request.headers).items()}
+    origin, host = headers.get(b"origin"), headers.get(b"host")
+    if origin is None and headers.get(b"sec-fetch-site") == "cross-site":
+        origin = "another site"
+    if origin is not None and not ("//" in origin and _is_loopback(origin)):
+        raise AccessDeniedException(f"Authentication is off, and requests from {origin} are refused.")
+    if host is not None and not _is_loopback(f"//{host}"):
+        raise AccessDeniedException(f"Authentication is off, and requests for the host {host} are refused.")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

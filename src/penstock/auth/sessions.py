@@ -1,0 +1,152 @@
+"""Temporary credentials that need no table: the session token is a sealed envelope that says it all."""
+
+import base64
+import hmac
+import os
+
+import msgspec
+from msgspec import Struct
+
+from penstock.auth.seal import Sealer
+from penstock.ports.artifacts import Location, Scope, ScopedKeys
+from penstock.ports.identity import Principal
+from penstock.wire.errors import ExpiredTokenException, UnrecognizedClientException
+
+__all__ = ["TEMPORARY_KEY_MARK", "Session", "Sessions"]
+
+TEMPORARY_KEY_MARK = "ASIA"
+READ_ACTIONS = ("s3:GetObject", "s3:GetObjectVersion")
+WRITE_ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+# What SDKs ask about a bucket before they read or write in it; neither tells of its objects.
+BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:GetBucketVersioning")
+# IAM's own spelling of these characters where they stand for themselves.
+PATTERN_ESCAPES = str.maketrans({"*": "${*}", "?": "${?}", "$": "${$}"})
+
+
+class Session(Struct, frozen=True):
+    """What a session token stands for, once it has been opened."""
+
+    secret_access_key: str
+    principal: Principal
+    region: str
+    expires_at: float
+
+    def __repr__(self) -> str:
+        return f"Session({self.principal.access_key_id!r}, ****)"
+
+
+class Envelope(Struct, frozen=True, array_like=True):
+    """The inside of a session token; one without a job is a service's."""
+
+    access_key_id: str
+    account: str
+    region: str
+    expires_at: float
+    job_id: str | None = None
+    reads: tuple[tuple[str, str], ...] = ()
+    writes: tuple[tuple[str, str], ...] = ()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+class Sessions:
+    """Mints and opens temporary credentials: every server with the same key honours them, and none stores them."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._secrets_key = sealer.subkey(b"session secrets")
+
+    def mint(self, scope: Scope) -> ScopedKeys:
+        """Credentials for one job's objects and nothing else."""
+        return self._issue(
+            Envelope(
+                access_key_id=_new_access_key_id(),
+                account=scope.account,
+                region=scope.region,
+                expires_at=scope.expires_at,
+                job_id=scope.job_id,
+                reads=tuple((place.bucket, place.key) for place in scope.reads),
+                writes=tuple((place.bucket, place.key) for place in scope.writes),
+            )
+        )
+
+    def mint_service(self, account: str, region: str, expires_at: float) -> ScopedKeys:
+        """Credentials with which a built-in worker reaches what its account owns."""
+        return self._issue(Envelope(_new_access_key_id(), account, region, expires_at))
+
+    def open(self, token: str, access_key_id: str, now: float) -> Session:
+        """The session of that token.
+
+        UnrecognizedClientException if it was not made here, was changed, or belongs to another access key id;
+        ExpiredTokenException from its last second on.
+        """
+        try:
+            envelope = _decoder.decode(self._sealer.open(token, _context(access_key_id)))
+        except ValueError:
+            raise UnrecognizedClientException from None
+        if now >= envelope.expires_at:
+            raise ExpiredTokenException
+        return Session(
+            secret_access_key=self._secret(access_key_id),
+            principal=_principal(envelope),
+            region=envelope.region,
+            expires_at=envelope.expires_at,
+        )
+
+    def _issue(self, envelope: Envelope) -> ScopedKeys:
+        text = _encoder.encode(envelope).decode()
+        return ScopedKeys(
+            access_key_id=envelope.access_key_id,
+            secret_access_key=self._secret(envelope.access_key_id),
+            session_token=self._sealer.seal(text, _context(envelope.access_key_id)),
+        )
+
+    def _secret(self, access_key_id: str) -> str:
+        digest = hmac.digest(self._secrets_key, access_key_id.encode(), "sha256")
+        return base64.b64encode(digest[:30]).decode()
+
+
+def job_policy(reads: tuple[Location, ...], writes: tuple[Location, ...]) -> str:
+    """The IAM document for a job's objects: each is named, whatever characters its key has."""
+    buckets = sorted({place.bucket for place in (*reads, *writes)})
+    statements = [
+        {"Effect": "Allow", "Action": actions, "Resource": resources}
+        for actions, resources in (
+            (READ_ACTIONS, [_arn(place) for place in reads]),
+            (WRITE_ACTIONS, [_arn(place) for place in writes]),
+            (BUCKET_ACTIONS, [f"arn:aws:s3:::{bucket}".translate(PATTERN_ESCAPES) for bucket in buckets]),
+        )
+        if resources
+    ]
+    return _encoder.encode({"Version": "2012-10-17", "Statement": statements}).decode()
+
+
+def _principal(envelope: Envelope) -> Principal:
+    role = f"arn:aws:sts::{envelope.account}:assumed-role"
+    if envelope.job_id is None:
+        arn = f"{role}/penstock-service/{envelope.access_key_id}"
+        return Principal(arn, envelope.account, "service", envelope.access_key_id)
+    reads = tuple(Location(*place) for place in envelope.reads)
+    writes = tuple(Location(*place) for place in envelope.writes)
+    return Principal(
+        arn=f"{role}/penstock-job/{envelope.job_id}",
+        account=envelope.account,
+        kind="job",
+        access_key_id=envelope.access_key_id,
+        policies=(job_policy(reads, writes),),
+        job_id=envelope.job_id,
+    )
+
+
+def _arn(place: Location) -> str:
+    return f"arn:aws:s3:::{place.bucket}/{place.key}".translate(PATTERN_ESCAPES)
+
+
+def _context(access_key_id: str) -> bytes:
+    return b"session " + access_key_id.encode()
+
+
+def _new_access_key_id() -> str:
+    return TEMPORARY_KEY_MARK + base64.b32encode(os.urandom(10)).decode()

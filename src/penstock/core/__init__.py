@@ -1,0 +1,1 @@
+"""The pure state machine: what pipelines do, without IO, clock or chance."""

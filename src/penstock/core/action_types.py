@@ -1,0 +1,224 @@
+"""What the rules must know of an action type, whoever owns it, and the types that come with the server."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+from penstock.core import limits
+from penstock.core.model import ActionBinding
+from penstock.wire import types as wire
+from penstock.wire.errors import ValidationException
+
+__all__ = ["ActionTypeRules", "ArtifactCount", "bind", "builtin", "check_custom", "type_key"]
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_CONFIG = "Config:"
+_EXTERNAL_EXECUTION_ID = "ExternalExecutionId"
+
+
+class ArtifactCount(Struct, frozen=True, array_like=True):
+    """How many artifacts an action of a type may have, both ends included."""
+
+    minimum: int
+    maximum: int
+
+
+class ActionTypeRules(Struct, frozen=True, rename="camel"):
+    """An action type as declarations are judged by it.
+
+    `timeout_seconds` is how long an action may take in all, `job_timeout_seconds` how long one of its jobs may; `None`
+    leaves it to the limits. An action declares commands, files and output variables only where `is_compute`, and
+    environment variables only where `takes_environment`.
+    """
+
+    id: wire.ActionTypeId
+    inputs: ArtifactCount
+    outputs: ArtifactCount
+    properties: tuple[wire.ActionConfigurationProperty, ...] = ()
+    settings: wire.ActionTypeSettings | None = None
+    timeout_seconds: int | None = None
+    job_timeout_seconds: int | None = None
+    is_v2_only: bool = False
+    is_compute: bool = False
+    takes_environment: bool = False
+
+    @classmethod
+    def of_custom(cls, declared: wire.ActionType) -> "ActionTypeRules":
+        """The rules of a custom action type."""
+        inputs, outputs = declared.input_artifact_details, declared.output_artifact_details
+        return cls(
+            id=declared.id,
+            inputs=ArtifactCount(inputs.minimum_count, inputs.maximum_count),
+            outputs=ArtifactCount(outputs.minimum_count, outputs.maximum_count),
+            properties=declared.action_configuration_properties or (),
+            settings=declared.settings,
+        )
+
+    @classmethod
+    def of_partner(cls, declared: wire.ActionTypeDeclaration) -> "ActionTypeRules":
+        """The rules of a partner's action type; its actions may take as long as custom ones."""
+        inputs, outputs = declared.input_artifact_details, declared.output_artifact_details
+        return cls(
+            id=msgspec.convert(declared.id, wire.ActionTypeId, from_attributes=True),
+            inputs=ArtifactCount(inputs.minimum_count, inputs.maximum_count),
+            outputs=ArtifactCount(outputs.minimum_count, outputs.maximum_count),
+            properties=tuple(_property_of_partner(each) for each in declared.properties or ()),
+            settings=_settings_of_partner(declared.urls),
+            timeout_seconds=limits.CUSTOM_ACTION_TIMEOUT_SECONDS,
+            job_timeout_seconds=declared.executor.job_timeout,
+        )
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.properties if each.secret)
+
+    @property
+    def query_property(self) -> str | None:
+        """The property by whose value workers may choose their jobs."""
+        return next((each.name for each in self.properties if each.queryable), None)
+
+    def as_wire(self) -> wire.ActionType:
+        """The type as ListActionTypes shows it."""
+        return wire.ActionType(
+            id=self.id,
+            settings=self.settings,
+            action_configuration_properties=tuple(
+                msgspec.structs.replace(each, queryable=bool(each.queryable)) for each in self.properties
+            ),
+            input_artifact_details=_details(self.inputs),
+            output_artifact_details=_details(self.outputs),
+        )
+
+
+@cache
+def builtin() -> Mapping[str, ActionTypeRules]:
+    """Every action type that is there without anybody having made it, by type key."""
+    catalogue = resources.files("penstock.core").joinpath("action_types.json").read_bytes()
+    types = msgspec.json.decode(catalogue, type=tuple[ActionTypeRules, ...])
+    # Types of these owners are the same in every account and region.
+    return MappingProxyType({type_key(each.id, account="", region=""): each for each in types})
+
+
+def type_key(type_id: wire.ActionTypeId, account: str, region: str) -> str:
+    """What jobs of a type are queued under: a custom type is one account's and region's own, others are everybody's."""
+    partition = f"{type_id.owner}/{account}/{region}" if type_id.owner == "Custom" else type_id.owner
+    return f"{partition}/{type_id.category}/{type_id.provider}/{type_id.version}"
+
+
+def bind(action: wire.ActionDeclaration, rules: ActionTypeRules, key: str) -> ActionBinding:
+    """What an action means from now on, whatever becomes of its type; `key` is the type's."""
+    settings = rules.settings or wire.ActionTypeSettings()
+    return ActionBinding(
+        type_key=key,
+        timeout_seconds=_timeout_seconds(action, rules),
+        query_property=rules.query_property,
+        job_timeout_seconds=rules.job_timeout_seconds,
+        secret_keys=rules.secret_keys,
+        is_approval=rules.id.category == "Approval",
+        entity_url=settings.entity_url_template,
+        execution_url=settings.execution_url_template,
+        revision_url=settings.revision_url_template,
+    )
+
+
+def check_custom(request: wire.CreateCustomActionTypeInput) -> None:
+    """Raise `ValidationException` if no action type can be made of the request."""
+    if request.category == "Approval":
+        raise ValidationException("A custom action type cannot have the category 'Approval'.")
+    for details in (request.input_artifact_details, request.output_artifact_details):
+        if details.minimum_count > details.maximum_count:
+            raise ValidationException(
+                f"Maximum Number of Artifacts ({details.maximum_count}) has to be greater than or equal to "
+                f"minimum ({details.minimum_count})."
+            )
+    properties = {each.name: each for each in request.configuration_properties or ()}
+    _check_properties(request.configuration_properties or ())
+    for member, template in _templates(request.settings or wire.ActionTypeSettings()):
+        _check_template(member, template, properties)
+
+
+def _check_properties(properties: tuple[wire.ActionConfigurationProperty, ...]) -> None:
+    seen: set[str] = set()
+    for each in properties:
+        if each.name in seen:
+            raise ValidationException(f"Configuration property '{each.name}' is used more than once.")
+        seen.add(each.name)
+    queryable = [each for each in properties if each.queryable]
+    if len(queryable) > 1:
+        names = ", ".join(each.name for each in queryable)
+        raise ValidationException(
+            f"Multiple queryable configuration properties found with names '{names}'. "
+            "Up to one queryable property may be specified."
+        )
+    for each in queryable:
+        if each.secret or not each.required:
+            raise ValidationException(
+                f"Invalid queryable property '{each.name}'. "
+                "Queryable configuration properties must be required and non-secret."
+            )
+
+
+def _templates(settings: wire.ActionTypeSettings) -> Iterator[tuple[str, str]]:
+    for member, template in (
+        ("entityUrlTemplate", settings.entity_url_template),
+        ("executionUrlTemplate", settings.execution_url_template),
+        ("revisionUrlTemplate", settings.revision_url_template),
+    ):
+        if template is not None:
+            yield member, template
+
+
+def _check_template(member: str, template: str, properties: dict[str, wire.ActionConfigurationProperty]) -> None:
+    for placeholder in _PLACEHOLDER.findall(template):
+        if placeholder == _EXTERNAL_EXECUTION_ID:
+            continue
+        known = properties.get(placeholder.removeprefix(_CONFIG)) if placeholder.startswith(_CONFIG) else None
+        if known is None or known.secret or not known.required:
+            raise ValidationException(
+                f"Invalid placeholder '{{{placeholder}}}' in '{member}'. A URL template may only refer to "
+                f"{{{_EXTERNAL_EXECUTION_ID}}} and, as {{Config:NAME}}, to configuration properties that are "
+                "required and non-secret."
+            )
+
+
+def _timeout_seconds(action: wire.ActionDeclaration, rules: ActionTypeRules) -> int:
+    if rules.id.category == "Approval":
+        minutes = action.timeout_in_minutes
+        return limits.APPROVAL_TIMEOUT_SECONDS if minutes is None else minutes * limits.MINUTE
+    if rules.timeout_seconds is not None:
+        return rules.timeout_seconds
+    if rules.id.owner == "Custom":
+        return limits.CUSTOM_ACTION_TIMEOUT_SECONDS
+    kind = f"{rules.id.owner}/{rules.id.category}/{rules.id.provider}"
+    return limits.ACTION_TIMEOUT_SECONDS.get(kind, limits.DEFAULT_ACTION_TIMEOUT_SECONDS)
+
+
+def _property_of_partner(declared: wire.ActionTypeProperty) -> wire.ActionConfigurationProperty:
+    return wire.ActionConfigurationProperty(
+        name=declared.name,
+        required=not declared.optional,
+        key=declared.key,
+        secret=declared.no_echo,
+        queryable=declared.queryable,
+        description=declared.description,
+    )
+
+
+def _settings_of_partner(urls: wire.ActionTypeUrls | None) -> wire.ActionTypeSettings | None:
+    if urls is None:
+        return None
+    return wire.ActionTypeSettings(
+        third_party_configuration_url=urls.configuration_url,
+        entity_url_template=urls.entity_url_template,
+        execution_url_template=urls.execution_url_template,
+        revision_url_template=urls.revision_url_template,
+    )
+
+
+def _details(count: ArtifactCount) -> wire.ArtifactDetails:
+    return wire.ArtifactDetails(minimum_count=count.minimum, maximum_count=count.maximum)

@@ -1,0 +1,43 @@
+"""Every quota and default time, named once, with where it comes from ("UG" is the service's user guide)."""
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+# UG, page "limits"
+STAGES_MIN = 2
+STAGES_MAX = 50
+STAGE_ACTIONS_MAX = 50
+PIPELINES_MAX = 1000
+CUSTOM_ACTION_TYPES_MAX = 50
+OPEN_EXECUTIONS_MAX = 50
+TAGS_MAX = 50
+OUTPUT_VARIABLES_BYTES_MAX = 122_880
+RESOLVED_CONFIGURATION_BYTES_MAX = 100 * 1024
+QUERYABLE_VALUE_LENGTH_MAX = 50
+
+# UG: limits, "action timeouts"; a custom action's is fixed
+CUSTOM_ACTION_TIMEOUT_SECONDS = 24 * HOUR
+APPROVAL_TIMEOUT_SECONDS = 7 * DAY
+DEFAULT_ACTION_TIMEOUT_SECONDS = HOUR
+ACTION_TIMEOUT_SECONDS = {
+    "AWS/Compute/Commands": 55 * MINUTE,
+    "AWS/Build/Commands": 55 * MINUTE,
+    "AWS/Deploy/S3": 90 * MINUTE,
+    "AWS/Deploy/CloudFormation": 3 * DAY,
+    "AWS/Deploy/CodeDeploy": 5 * DAY,
+    "AWS/Deploy/CodeDeployToECS": 5 * DAY,
+    "AWS/Invoke/Lambda": DAY,
+    "AWS/Build/CodeBuild": 36 * HOUR,
+    "AWS/Test/CodeBuild": 8 * HOUR,
+    "AWS/Invoke/StepFunctions": 7 * DAY,
+}
+
+# UG: transitions. A transition that was off for longer does not resume what waited in front of it
+TRANSITION_RESUME_SECONDS = 30 * DAY
+
+# API: StartPipelineExecution names no time; ours
+REQUEST_TOKEN_SECONDS = DAY
+
+# Observed: the service's own Jenkins plugin refreshes a job's credentials after 14 minutes
+JOB_CREDENTIALS_SECONDS = 15 * MINUTE

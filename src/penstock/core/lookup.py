@@ -1,0 +1,67 @@
+"""Finding one's way in an aggregate."""
+
+from penstock.core.model import ActionBinding, ActionRun, Execution, Pipeline, PipelineVersion, StageRun
+from penstock.core.refusals import ActionNotFound, StageNotFound
+from penstock.wire import types as wire
+
+__all__ = [
+    "binding_of",
+    "current_stage",
+    "declared_action",
+    "declared_stage",
+    "execution_of_run",
+    "open_executions",
+    "stage_run",
+    "version_of",
+]
+
+
+def version_of(state: Pipeline, execution: Execution) -> PipelineVersion:
+    return state.versions[execution.version]
+
+
+def current_stage(state: Pipeline, execution: Execution) -> wire.StageDeclaration:
+    """The stage that the execution is in, or in front of."""
+    return version_of(state, execution).declaration.stages[execution.position]
+
+
+def stage_run(state: Pipeline, execution: Execution) -> StageRun:
+    return execution.stages[current_stage(state, execution).name]
+
+
+def binding_of(state: Pipeline, execution: Execution, stage: str, action: str) -> ActionBinding:
+    return version_of(state, execution).bindings[f"{stage}/{action}"]
+
+
+def open_executions(state: Pipeline) -> list[Execution]:
+    """Oldest first."""
+    return [execution for execution in state.executions.values() if execution.is_open]
+
+
+def execution_of_run(
+    state: Pipeline, execution_id: str, stage: str, action: str, run_id: str
+) -> tuple[Execution, ActionRun] | None:
+    """The open execution and the attempt that still works under this stamp, or None if the stamp is stale."""
+    execution = state.executions.get(execution_id)
+    if execution is None or not execution.is_open or stage not in execution.stages:
+        return None
+    run = execution.stages[stage].actions.get(action)
+    if run is None or run.id != run_id or run.status != "InProgress":
+        return None
+    return execution, run
+
+
+def declared_stage(declaration: wire.PipelineDeclaration, name: str) -> wire.StageDeclaration:
+    for stage in declaration.stages:
+        if stage.name == name:
+            return stage
+    raise StageNotFound(f"The stage '{name}' does not exist in pipeline '{declaration.name}'")
+
+
+def declared_action(declaration: wire.PipelineDeclaration, stage: str, name: str) -> wire.ActionDeclaration:
+    for action in declared_stage(declaration, stage).actions:
+        if action.name == name:
+            return action
+    raise ActionNotFound(
+        f"The action '{name}' does not exist in stage '{stage}' of pipeline '{declaration.name}'"
+    )

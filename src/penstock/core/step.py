@@ -1,0 +1,121 @@
+"""The heart: `step(state, command, moment)` gives the next state, what happened, and what must follow.
+
+Three kinds of functions make a step. *Decide* looks at the command and may refuse; every choice is made there. *Evolve*
+applies one event and never refuses. *Settle* asks, after each round, what can happen now that nobody asked for: the next
+group of actions, the next stage, the execution that waits in front of a stage. It goes on until nothing more can.
+
+    decide(command) ──► events ──► evolve ──► settle ──► events ──► evolve ──► settle ──► … ──► nothing ──► Step
+         └──► Refusal: nothing has changed
+
+    execution   InProgress ──► Succeeded | Failed | Superseded | Cancelled
+                InProgress ──► Stopping ──► Stopped
+    stage       InProgress ──► Succeeded | Failed | Cancelled;  InProgress ──► Stopping ──► Stopped
+    action      InProgress ──► Succeeded | Failed | Abandoned
+
+A step has no side effects and knows no storage: the same three arguments give the same step, in production, in a property
+test and when a fault is looked into afterwards.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from msgspec import Struct
+
+from penstock.core.admission import release
+from penstock.core.commands import (
+    AnswerApproval,
+    Command,
+    DisableTransition,
+    EnableTransition,
+    JobFailed,
+    JobLost,
+    JobSucceeded,
+    ReplaceDeclaration,
+    StartExecution,
+    StopExecution,
+    TimerFired,
+)
+from penstock.core.effects import Effect, effects_of
+from penstock.core.events import Event
+from penstock.core.evolve import evolve
+from penstock.core.lookup import open_executions
+from penstock.core.model import Pipeline
+from penstock.core.moment import Moment
+from penstock.core.transitions import approval, execution, job, stage, transition
+from penstock.wire import types as wire
+
+__all__ = ["Step", "step"]
+
+
+class Step(Struct, frozen=True):
+    state: Pipeline
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+
+
+def step(state: Pipeline, command: Command, moment: Moment) -> Step:
+    """Decide, apply, and let the consequences settle. Raises `Refusal` if the command cannot be carried out."""
+    events: list[Event] = []
+    effects: list[Effect] = []
+    fresh = list(_decide(state, command, moment))
+    rounds_left = _rounds_max(state)
+    while fresh:
+        for event in fresh:
+            state = evolve(state, event)
+            effects.extend(effects_of(event))
+        events.extend(fresh)
+        assert rounds_left > 0, "a step does not settle"
+        rounds_left -= 1
+        fresh = _settle(state, moment)
+    return Step(state, tuple(events), tuple(effects))
+
+
+def _decide(state: Pipeline, command: Command, moment: Moment) -> Iterator[Event]:  # noqa: PLR0911 - one arm a command
+    match command:
+        case JobSucceeded():
+            return job.succeed(state, command, moment)
+        case JobFailed():
+            return job.fail(state, command, moment)
+        case JobLost():
+            return job.lose(state, command, moment)
+        case StartExecution():
+            return execution.start(state, command, moment)
+        case StopExecution():
+            return execution.stop(state, command, moment)
+        case ReplaceDeclaration():
+            return execution.replace(state, command, moment)
+        case AnswerApproval():
+            return approval.answer(state, command, moment)
+        case DisableTransition():
+            return transition.disable(state, command, moment)
+        case EnableTransition():
+            return transition.enable(state, command, moment)
+        case TimerFired():
+            return _fire(state, command, moment)
+        case _:
+            assert_never(command)
+
+
+def _fire(state: Pipeline, command: TimerFired, moment: Moment) -> Iterator[Event]:
+    if command.kind == "SourceChanged":
+        source = command.stamp.partition("/")[2]
+        trigger = wire.ExecutionTrigger(trigger_type="PollForSourceChanges", trigger_detail=source)
+        return execution.start(state, StartExecution(trigger), moment)
+    return job.run_out(state, command, moment)
+
+
+def _settle(state: Pipeline, moment: Moment) -> list[Event]:
+    """The events of the first thing that can happen now, an execution at a time, so that each sees what the last one did."""
+    for running in open_executions(state):
+        events = list(stage.advance(state, running, moment))
+        if events:
+            return events
+    return list(release(state, moment.now))
+
+
+def _rounds_max(state: Pipeline) -> int:
+    """More rounds than this cannot be: each takes an execution on by a group of actions or across a stage's edge."""
+    groups = sum(
+        2 + len(stage.actions) for version in state.versions.values() for stage in version.declaration.stages
+    )
+    return (len(state.executions) + 2) * (groups + 2) + 8

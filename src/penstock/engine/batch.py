@@ -1,0 +1,196 @@
+"""The steps of one batch, folded: each row is written once, with its last value."""
+
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from penstock.core.commands import Command, JobFailed, JobLost, JobSucceeded, TimerFired
+from penstock.core.effects import ClearTimer, Effect, EndJob, OfferJob, SetTimer
+from penstock.core.events import ActionEnded, ActionStarted, Event, JobEnded, JobOffered
+from penstock.core.model import Head, Job, Pipeline
+from penstock.core.moment import Moment
+from penstock.core.step import Step, step
+from penstock.ports.storage import (
+    Aggregate,
+    Changes,
+    EndedJob,
+    ExecutionRow,
+    NewJob,
+    RunInput,
+    RunRow,
+    TimerRow,
+    Transaction,
+)
+
+__all__ = ["Batch", "JobGone", "PipelineGone"]
+
+
+class PipelineGone(Exception):
+    """There is no pipeline of that id any more."""
+
+
+class JobGone(Exception):
+    """There is no such job, or it is another account's."""
+
+
+class _Touched(Struct):
+    """A pipeline that this batch has changed."""
+
+    before: Aggregate
+    now: Pipeline
+    events: list[Event] = []
+    runs: dict[tuple[str, str, str, str], RunInput | None] = {}
+
+
+class Batch:
+    """Runs commands against what it has loaded, and gathers what they make. Nothing is written before `write`."""
+
+    def __init__(self, transaction: Transaction, moment: Moment) -> None:
+        self._transaction = transaction
+        self._moment = moment
+        self._pipelines: dict[tuple[str, str], _Touched] = {}
+        self._jobs: dict[str, Job] = {}
+        self._offered: dict[str, NewJob] = {}
+        self._ended: dict[str, EndedJob] = {}
+        self._timers_set: dict[tuple[str, str, str], TimerRow] = {}
+        self._timers_cleared: dict[tuple[str, str, str], None] = {}
+
+    def load_jobs(self, job_ids: list[str]) -> None:
+        """Have the rows of these jobs, which the commands of this batch decide on."""
+        self._jobs.update(self._transaction.jobs(job_ids))
+
+    def find_job(self, job_id: str, account: str | None) -> Job:
+        job = self._jobs.get(job_id)
+        if job is None or (account is not None and job.account != account):
+            raise JobGone(job_id)
+        return job
+
+    def run(self, account: str, pipeline_id: str, command: Command) -> tuple[Event, ...]:
+        """One step; raises Refusal, PipelineGone, or whatever a fault in the step raises, and then keeps nothing of it."""
+        command = self._with_fresh_job(command)
+        if isinstance(command, TimerFired):
+            self._clear(account, command.kind, command.stamp)
+        touched = self._load(account, pipeline_id)
+        made = step(touched.now, command, self._moment)
+        if made.events:
+            self._take(touched, made)
+        return made.events
+
+    def _with_fresh_job(self, command: Command) -> Command:
+        """Of two results for one job in one batch, the second must see what the first one did."""
+        if isinstance(command, JobSucceeded | JobFailed | JobLost):
+            return replace(command, job=self._jobs.get(command.job.id, command.job))
+        return command
+
+    def _load(self, account: str, pipeline_id: str) -> _Touched:
+        touched = self._pipelines.get((account, pipeline_id))
+        if touched is None:
+            aggregate = self._transaction.load(account, pipeline_id)
+            if aggregate is None:
+                raise PipelineGone(pipeline_id)
+            touched = _Touched(before=aggregate, now=aggregate.pipeline)
+            self._pipelines[account, pipeline_id] = touched
+        return touched
+
+    def _take(self, touched: _Touched, made: Step) -> None:
+        touched.now = made.state
+        touched.events.extend(made.events)
+        for event in made.events:
+            _note_run(touched, event)
+        for effect in made.effects:
+            self._follow(made.state.head, effect)
+
+    def _follow(self, head: Head, effect: Effect) -> None:
+        match effect:
+            case OfferJob():
+                self._offered[effect.job.id] = _new_job(head, effect)
+            case EndJob():
+                if self._offered.pop(effect.job_id, None) is None:
+                    self._ended[effect.job_id] = EndedJob(effect.job_id, effect.status, effect.at)
+                if effect.job_id in self._jobs:
+                    self._jobs[effect.job_id] = replace(self._jobs[effect.job_id], ended=True)
+            case SetTimer():
+                row = TimerRow(head.account, head.id, effect.kind, effect.stamp, effect.execution_id, effect.due_at)
+                self._timers_set[head.account, effect.kind, effect.stamp] = row
+            case ClearTimer():
+                self._clear(head.account, effect.kind, effect.stamp)
+            case _:
+                assert_never(effect)
+
+    def _clear(self, account: str, kind: str, stamp: str) -> None:
+        key = (account, kind, stamp)
+        if self._timers_set.pop(key, None) is None:
+            self._timers_cleared[key] = None
+
+    def write(self) -> list[str]:
+        """Write it all, and give the topics of those who wait for it."""
+        changes = Changes(
+            jobs_offered=list(self._offered.values()),
+            jobs_ended=list(self._ended.values()),
+            timers_set=list(self._timers_set.values()),
+            timers_cleared=list(self._timers_cleared),
+        )
+        for (_, pipeline_id), touched in sorted(self._pipelines.items()):
+            if touched.events:
+                _add_pipeline(changes, pipeline_id, touched, self._moment.now)
+        self._transaction.write(changes)
+        return self._topics(changes)
+
+    def _topics(self, changes: Changes) -> list[str]:
+        topics = {f"jobs:{job.type_key}" for job in changes.jobs_offered}
+        topics.update(f"pipeline:{aggregate.pipeline.head.id}" for aggregate in changes.aggregates)
+        if changes.timers_set:
+            topics.add("timers")
+        return list(topics)
+
+
+def _note_run(touched: _Touched, event: Event) -> None:
+    if isinstance(event, ActionStarted):
+        inputs = event.job.work.inputs if event.job is not None else ()
+        touched.runs[event.execution_id, event.stage, event.action, event.run_id] = RunInput(
+            event.configuration, inputs
+        )
+    elif isinstance(event, ActionEnded | JobEnded | JobOffered):
+        touched.runs.setdefault((event.execution_id, event.stage, event.action, event.run_id), None)
+
+
+def _new_job(head: Head, effect: OfferJob) -> NewJob:
+    job = effect.job
+    return NewJob(
+        id=job.id,
+        account=head.account,
+        region=head.region,
+        pipeline_id=head.id,
+        execution_id=effect.execution_id,
+        stage=effect.stage,
+        action=effect.action,
+        run_id=effect.run_id,
+        type_key=job.type_key,
+        query_key=job.query_key,
+        visible_at=job.visible_at,
+        created_at=effect.at,
+        work=job.work,
+        client_id=job.client_id,
+        timeout_seconds=job.timeout_seconds,
+    )
+
+
+def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: float) -> None:
+    account = touched.now.head.account
+    revision = touched.before.revision + 1
+    changes.aggregates.append(Aggregate(touched.now, revision))
+    known = touched.before.pipeline.executions
+    for execution_id, execution in touched.now.executions.items():
+        if known.get(execution_id) is not execution:
+            changes.executions.append(ExecutionRow(account, pipeline_id, execution))
+    for (execution_id, stage, action, run_id), run_input in touched.runs.items():
+        execution = touched.now.executions[execution_id]
+        run = execution.stages[stage].actions[action]
+        assert run.id == run_id, "a later attempt took the place of one that this batch changed"
+        changes.runs.append(
+            RunRow(
+                account, pipeline_id, execution.number, execution_id, execution.version, stage, action, run, run_input
+            )
+        )
+    changes.events.append((account, pipeline_id, revision, now, tuple(touched.events)))

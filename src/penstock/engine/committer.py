@@ -1,0 +1,338 @@
+"""Group commit: what arrives together is committed together, and nobody is answered before it is on disk.
+
+The problem: one flush to disk costs as much as a hundred decisions, and there are many callers. The rule: while one batch is
+in its flush, the next one gathers; it never waits to fill up. A batch is one transaction, in this order:
+
+    plain writes ─► commands (load, step, fold) ─► one write of all that they made ─► claims ─► acknowledgements ─► COMMIT
+                                                                                                                    │
+                              answers to all callers, wake-ups to all who wait ◄────────────────────────────────────┘
+
+What happens on each failure:
+
+- A refusal answers its own caller; it has written nothing, since writing starts only after all steps have run.
+- A fault in one step (a bug) answers its caller with InternalFailure and is logged with the command.
+- A fault while writing rolls the batch back; its items then run again, each alone, so that it hurts one caller.
+- Storage that can no longer be written (StorageLost) answers all callers with ServiceUnavailable and stops the server:
+  `failed` is set, and nothing is accepted any more.
+- A full queue answers ThrottlingException at once.
+- A caller who hangs up changes nothing: what was submitted is carried out.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from penstock.core.commands import Command
+from penstock.core.events import Event, ExecutionStarted
+from penstock.core.model import Job
+from penstock.core.moment import Moment
+from penstock.core.refusals import Refusal
+from penstock.engine.batch import Batch, JobGone, PipelineGone
+from penstock.ports.clock import Clock, Ids
+from penstock.ports.storage import (
+    Acknowledged,
+    Acknowledgement,
+    Claim,
+    ClaimedJob,
+    Storage,
+    StorageLost,
+    Transaction,
+)
+from penstock.ports.wakeup import Wakeup
+from penstock.wire.errors import ApiError, InternalFailure, ServiceUnavailable, ThrottlingException
+
+__all__ = ["AlreadyStarted", "Committer", "Follow", "Once", "Written"]
+
+T = TypeVar("T")
+log = logging.getLogger("penstock.committer")
+
+BATCH_MAX = 64
+QUEUE_MAX = 8192
+
+
+class Follow(Struct, frozen=True):
+    """A command to run in the same commit as the write that asks for it."""
+
+    account: str
+    pipeline_id: str
+    command: Command
+
+
+class Written(Struct, Generic[T], frozen=True):
+    """What a plain write gives back, the commands that follow it, and whom to wake."""
+
+    value: T
+    follow: tuple[Follow, ...] = ()
+    topics: tuple[str, ...] = ()
+
+
+class Once(Struct, frozen=True):
+    """A request token: the same one starts one execution, however often it is sent within its time."""
+
+    token: str
+    fingerprint: bytes
+    since: float
+
+
+class AlreadyStarted(Exception):
+    """The request token has started this execution before; `matches` is False if it came with another request."""
+
+    def __init__(self, execution_id: str, *, matches: bool) -> None:
+        super().__init__(execution_id)
+        self.execution_id = execution_id
+        self.matches = matches
+
+
+class _Item:
+    __slots__ = ("answer", "outcome")
+
+    def __init__(self, answer: "asyncio.Future[Any]") -> None:
+        self.answer = answer
+        self.outcome: Any = None
+
+    def settle(self) -> None:
+        if self.answer.done():
+            return
+        if isinstance(self.outcome, BaseException):
+            self.answer.set_exception(self.outcome)
+        else:
+            self.answer.set_result(self.outcome)
+
+
+class _Run(_Item):
+    """A command; of a job's result, `job_id` is known and the pipeline comes from the job's row."""
+
+    __slots__ = ("account", "command", "job_id", "make", "once", "pipeline_id")
+
+    account: str | None
+    pipeline_id: str
+    command: Command | None
+    job_id: str | None
+    make: Callable[[Job], Command] | None
+    once: Once | None
+
+
+class _Write(_Item):
+    __slots__ = ("work",)
+
+    work: Callable[[Transaction], Written[Any]]
+
+
+class _Claim(_Item):
+    __slots__ = ("claim",)
+
+    claim: Claim
+
+
+class _Acknowledge(_Item):
+    __slots__ = ("acknowledgement",)
+
+    acknowledgement: Acknowledgement
+
+
+class Committer:
+    """The one way in for everything that changes something. `served` is what `core.moment` says of it."""
+
+    def __init__(
+        self, storage: Storage, wakeup: Wakeup, clock: Clock, ids: Ids, served: frozenset[str] = frozenset()
+    ) -> None:
+        self._storage = storage
+        self._wakeup = wakeup
+        self._clock = clock
+        self._ids = ids
+        self.served = served
+        self._queue: deque[_Item] = deque()
+        self._arrived = asyncio.Event()
+        self._last_now = 0.0
+        self.failed: asyncio.Future[StorageLost] = asyncio.get_running_loop().create_future()
+        self.commits = 0
+        self.committed = 0
+
+    async def submit(
+        self, account: str, pipeline_id: str, command: Command, once: Once | None = None
+    ) -> tuple[Event, ...]:
+        """Run a command; returns what happened once it is on disk. Raises Refusal, PipelineGone or AlreadyStarted."""
+        item = self._enqueue(_Run)
+        item.account, item.pipeline_id, item.command = account, pipeline_id, command
+        item.job_id, item.make, item.once = None, None, once
+        events: tuple[Event, ...] = await item.answer
+        return events
+
+    async def submit_result(
+        self, job_id: str, account: str | None, make: Callable[[Job], Command]
+    ) -> tuple[Event, ...]:
+        """The same for a job's result; `make` gets the job as it is in the database. Raises Refusal or JobGone."""
+        item = self._enqueue(_Run)
+        item.account, item.pipeline_id, item.command = account, "", None
+        item.job_id, item.make, item.once = job_id, make, None
+        events: tuple[Event, ...] = await item.answer
+        return events
+
+    async def write(self, work: Callable[[Transaction], Written[T]]) -> T:
+        """Run a plain write. What it raises is raised here, and leaves nothing written."""
+        item = self._enqueue(_Write)
+        item.work = work
+        value: T = await item.answer
+        return value
+
+    async def claim(self, claim: Claim) -> list[ClaimedJob]:
+        item = self._enqueue(_Claim)
+        item.claim = claim
+        jobs: list[ClaimedJob] = await item.answer
+        return jobs
+
+    async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledged:
+        item = self._enqueue(_Acknowledge)
+        item.acknowledgement = acknowledgement
+        status: Acknowledged = await item.answer
+        return status
+
+    def _enqueue(self, kind: "type[_AnyItem]") -> "_AnyItem":
+        if self.failed.done():
+            raise ServiceUnavailable("The server has lost its storage and is stopping")
+        if len(self._queue) >= QUEUE_MAX:
+            raise ThrottlingException
+        item = kind(asyncio.get_running_loop().create_future())
+        self._queue.append(item)
+        self._arrived.set()
+        return item
+
+    async def run(self) -> None:
+        """Commit batches until cancelled; what was submitted before is carried out first."""
+        stopping = False
+        while not (stopping and not self._queue):
+            if not self._queue:
+                self._arrived.clear()
+                try:
+                    await self._arrived.wait()
+                except asyncio.CancelledError:
+                    stopping = True
+                    continue
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            committing = asyncio.ensure_future(self._commit(batch))
+            while not committing.done():
+                try:
+                    await asyncio.shield(committing)
+                except asyncio.CancelledError:
+                    stopping = True
+            if self.failed.done():
+                return
+
+    async def _commit(self, batch: list[_Item]) -> None:
+        try:
+            topics = await self._storage.commit(lambda transaction: self._apply(transaction, batch))
+        except StorageLost as problem:
+            self._give_up(batch, problem)
+            return
+        except Exception:
+            if len(batch) == 1:
+                log.exception("a write failed; it was rolled back")
+                batch[0].outcome = InternalFailure(
+                    "The request could not be carried out because of an internal failure"
+                )
+                batch[0].settle()
+                return
+            log.exception("a batch of %d failed and was rolled back; its items run again, each alone", len(batch))
+            for item in batch:
+                await self._commit([item])
+            return
+        self.commits += 1
+        self.committed += len(batch)
+        for item in batch:
+            item.settle()
+        self._wakeup.wake(topics)
+
+    def _give_up(self, batch: list[_Item], problem: StorageLost) -> None:
+        for item in [*batch, *self._queue]:
+            item.outcome = ServiceUnavailable("The server has lost its storage and is stopping")
+            item.settle()
+        self._queue.clear()
+        if not self.failed.done():
+            self.failed.set_result(problem)
+
+    def _apply(self, transaction: Transaction, batch: list[_Item]) -> list[str]:
+        self._last_now = now = max(self._clock.now(), self._last_now)
+        steps = Batch(transaction, Moment(now, self._ids.new, self.served))
+        runs = [item for item in batch if isinstance(item, _Run)]
+        topics: list[str] = []
+        for item in batch:
+            if isinstance(item, _Write):
+                topics += _write(transaction, item, runs)
+        if runs:
+            steps.load_jobs([item.job_id for item in runs if item.job_id is not None])
+            for item in runs:
+                _decide(transaction, steps, item, now)
+            topics += steps.write()
+        _hand_out(transaction, [item for item in batch if isinstance(item, _Claim)])
+        _take_in(transaction, [item for item in batch if isinstance(item, _Acknowledge)])
+        return topics
+
+
+_AnyItem = TypeVar("_AnyItem", _Run, _Write, _Claim, _Acknowledge)
+
+
+def _write(transaction: Transaction, item: _Write, runs: list[_Run]) -> tuple[str, ...]:
+    """Run a plain write; what follows it joins the commands of the batch."""
+    try:
+        with transaction.part():
+            written = item.work(transaction)
+    except Exception as problem:
+        item.outcome = problem
+        return ()
+    item.outcome = written.value
+    for follow in written.follow:
+        # Nobody waits for what follows a write: if it is refused, the write stands all the same.
+        run = _Run(item.answer)
+        run.account, run.pipeline_id, run.command = follow.account, follow.pipeline_id, follow.command
+        run.job_id, run.make, run.once = None, None, None
+        runs.append(run)
+    return written.topics
+
+
+def _decide(transaction: Transaction, steps: Batch, item: _Run, now: float) -> None:
+    try:
+        if item.once is not None and item.account is not None:
+            _refuse_repeat(transaction, item.account, item.pipeline_id, item.once)
+        if item.make is not None and item.job_id is not None:
+            job = steps.find_job(item.job_id, item.account)
+            item.outcome = steps.run(job.account, job.pipeline_id, item.make(job))
+        elif item.command is not None and item.account is not None:
+            item.outcome = steps.run(item.account, item.pipeline_id, item.command)
+        if item.once is not None and item.account is not None:
+            _keep_token(transaction, item, item.account, item.once, now)
+    except (Refusal, PipelineGone, JobGone, AlreadyStarted, ApiError) as problem:
+        item.outcome = problem
+    except Exception:
+        log.exception("a step failed; pipeline %s, command %r", item.pipeline_id or item.job_id, item.command)
+        item.outcome = InternalFailure("The request could not be carried out because of an internal failure")
+
+
+def _refuse_repeat(transaction: Transaction, account: str, pipeline_id: str, once: Once) -> None:
+    known = transaction.request_token(account, pipeline_id, once.token, once.since)
+    if known is not None:
+        raise AlreadyStarted(known[1], matches=known[0] == once.fingerprint)
+
+
+def _keep_token(transaction: Transaction, item: _Run, account: str, once: Once, now: float) -> None:
+    for event in item.outcome:
+        if isinstance(event, ExecutionStarted):
+            transaction.keep_request_token(
+                account, item.pipeline_id, once.token, once.fingerprint, event.execution_id, now
+            )
+
+
+def _hand_out(transaction: Transaction, claims: list[_Claim]) -> None:
+    if claims:
+        for item, jobs in zip(claims, transaction.claim([item.claim for item in claims]), strict=True):
+            item.outcome = jobs
+
+
+def _take_in(transaction: Transaction, items: list[_Acknowledge]) -> None:
+    if items:
+        statuses = transaction.acknowledge([item.acknowledgement for item in items])
+        for item, status in zip(items, statuses, strict=True):
+            item.outcome = status

@@ -1,0 +1,122 @@
+"""The API's door: the life of a request on one page.
+
+    read ─► route ─► authenticate ─► decode ─► authorize ─► run ─► encode
+
+Whatever goes wrong is an ApiError, answered with its own code and status; anything else is a fault of ours, logged with the
+request id and answered as InternalFailure, without a trace.
+"""
+
+import logging
+from typing import Any
+
+from msgspec import Struct
+
+from penstock.http.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, header, read_body, respond
+from penstock.http.status import Metrics
+from penstock.operations.call import Call, Environment
+from penstock.operations.registry import HANDLERS, Route
+from penstock.operations.resources import resource_of
+from penstock.ports.identity import Principal, SignedRequest
+from penstock.wire.codec import decode, encode
+from penstock.wire.errors import (
+    ApiError,
+    InternalFailure,
+    SerializationException,
+    UnknownOperationException,
+    ValidationException,
+)
+
+__all__ = ["Api"]
+
+log = logging.getLogger("penstock.api")
+
+BODY_BYTES_MAX = 1024 * 1024
+WAIT_SECONDS_MAX = 20.0
+CONTINUE_SECONDS_MAX = 24 * 3600.0
+JSON = b"application/x-amz-json-1.1"
+_JSON_TYPES = (b"application/x-amz-json-1.1", b"application/x-amz-json-1.0", b"application/json")
+
+
+class RequestEntityTooLargeException(ApiError):
+    status = 413
+    usual_message = "The request is larger than 1 MiB"
+
+
+class Api:
+    """ASGI: `POST /` with an `X-Amz-Target` header."""
+
+    def __init__(self, environment: Environment, metrics: Metrics) -> None:
+        self._environment = environment
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = "unknown"
+        try:
+            route = _route(scope)
+            target = route.operation.name
+            body = encode(await self._serve(scope, receive, route))
+            status = 200
+        except ApiError as problem:
+            body, status = problem.body(), problem.status
+        except ClientGone:
+            return
+        except Exception:
+            log.exception("%s failed", target)
+            fault = InternalFailure("The request could not be carried out because of an internal failure")
+            body, status = fault.body(), fault.status
+        self._metrics.count(target, status)
+        await respond(send, status, body, JSON)
+
+    async def _serve(self, scope: Scope, receive: Receive, route: Route) -> Struct | None:
+        environment = self._environment
+        try:
+            body = await read_body(receive, BODY_BYTES_MAX)
+        except BodyTooLarge:
+            raise RequestEntityTooLargeException from None
+        signed = SignedRequest(
+            scope["method"], scope.get("raw_path", b"/"), scope["query_string"], scope["headers"], body
+        )
+        principal, region = await environment.door.authenticate(signed)
+        request = decode(route.operation, body)
+        if principal.kind != "root":
+            self._authorize(scope, route, request, principal, region)
+        call = Call(
+            principal,
+            principal.account,
+            region,
+            environment,
+            _seconds(scope, b"x-penstock-wait-seconds", WAIT_SECONDS_MAX) or 0.0,
+            _seconds(scope, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
+        )
+        return await route.handler(request, call)
+
+    def _authorize(self, scope: Scope, route: Route, request: Any, principal: Principal, region: str) -> None:
+        client = scope.get("client")
+        context = {"aws:RequestedRegion": region, "aws:SourceIp": client[0] if client else ""}
+        resource = resource_of(route.operation.name, request, region, principal.account)
+        self._environment.door.allow(principal, route.iam_action, resource, context)
+
+
+def _route(scope: Scope) -> Route:
+    target = header(scope, b"x-amz-target") or b""
+    route = HANDLERS.get(target.decode("latin-1"))
+    if route is None or scope["method"] != "POST":
+        raise UnknownOperationException
+    content_type = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
+    if content_type not in _JSON_TYPES:
+        raise SerializationException("The content type of a request is application/x-amz-json-1.1")
+    return route
+
+
+def _seconds(scope: Scope, name: bytes, seconds_max: float) -> float | None:
+    """A pause that a worker asks for in a header, within its bounds."""
+    text = header(scope, name)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds <= seconds_max:
+        raise ValidationException(f"The header {name.decode()} takes 0 to {seconds_max:.0f} seconds")
+    return seconds

@@ -1,0 +1,67 @@
+"""The little of ASGI that the doors share."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+__all__ = ["Asgi", "BodyTooLarge", "ClientGone", "Receive", "Scope", "Send", "header", "read_body", "respond"]
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BodyTooLarge(Exception):
+    """The request's body is longer than this door takes."""
+
+
+class ClientGone(Exception):
+    """The client went away before its request was complete."""
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that lower-case name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+async def read_body(receive: Receive, bytes_max: int) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as it is longer than `bytes_max`."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body") and len(body) <= bytes_max:
+        return body
+    pieces = [body]
+    size = len(body)
+    while message.get("more_body") and size <= bytes_max:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    if size > bytes_max:
+        raise BodyTooLarge
+    return b"".join(pieces)
+
+
+async def respond(send: Send, status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """One whole answer, with a request id."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", b"%d" % len(body)),
+                (b"x-amzn-requestid", str(uuid4()).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

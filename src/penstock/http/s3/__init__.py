@@ -1,0 +1,1 @@
+"""The S3 protocol of the embedded object store, one module a subject; `penstock.http.objects` is the way in."""

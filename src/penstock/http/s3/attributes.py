@@ -1,0 +1,107 @@
+"""What an object carries beside its bytes: type, metadata, and headers that are given back as they came."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from penstock.http.s3.conditions import http_date
+from penstock.http.s3.errors import S3Error
+from penstock.http.s3.request import invalid
+from penstock.ports.objects import ObjectRow
+
+__all__ = [
+    "Attributes",
+    "encryption_headers",
+    "new_attributes",
+    "object_headers",
+    "overriding_headers",
+    "refuse_unkept",
+]
+
+USUAL_CONTENT_TYPE = "binary/octet-stream"
+METADATA = "x-amz-meta-"
+# Amazon S3 user guide, Working with object metadata.
+METADATA_BYTES_MAX = 2048
+
+ECHOED = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-website-redirect-location",
+)
+ENCRYPTION = (
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-context",
+)
+# Who asks for these and is not refused would believe to have what is not there.
+NOT_KEPT = (
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+    "x-amz-write-offset-bytes",
+)
+OVERRIDES = {
+    "response-cache-control": "cache-control",
+    "response-content-disposition": "content-disposition",
+    "response-content-encoding": "content-encoding",
+    "response-content-language": "content-language",
+    "response-content-type": "content-type",
+    "response-expires": "expires",
+}
+
+
+class Attributes(Struct, frozen=True):
+    content_type: str
+    metadata: dict[str, str]
+    headers: dict[str, str]
+
+
+def new_attributes(headers: Mapping[str, str]) -> Attributes:
+    """What the headers of an upload say of the object to be."""
+    refuse_unkept(headers)
+    metadata = {name.removeprefix(METADATA): text for name, text in headers.items() if name.startswith(METADATA)}
+    if sum(len(name) + len(text) for name, text in metadata.items()) > METADATA_BYTES_MAX:
+        raise S3Error("MetadataTooLarge", details={"MaxSizeAllowed": str(METADATA_BYTES_MAX)})
+    kept = {name: headers[name] for name in ECHOED if headers.get(name)}
+    encoding = without_chunks(kept.pop("content-encoding", ""))
+    if encoding:
+        kept["content-encoding"] = encoding
+    content_type = headers.get("content-type") or USUAL_CONTENT_TYPE
+    return Attributes(content_type, metadata, kept | encryption_headers(headers))
+
+
+def refuse_unkept(headers: Mapping[str, str]) -> None:
+    for name in NOT_KEPT:
+        if name in headers:
+            raise S3Error("NotImplemented", details={"Header": name})
+
+
+def encryption_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The encryption that a sender asks for, which is taken note of and no more."""
+    return {name: headers[name] for name in ENCRYPTION if name in headers}
+
+
+def without_chunks(encoding: str) -> str:
+    """The encodings without `aws-chunked`, which is one of the transfer and not of the object."""
+    return ",".join(one.strip() for one in encoding.split(",") if one.strip() not in ("", "aws-chunked"))
+
+
+def object_headers(row: ObjectRow) -> dict[str, str]:
+    """The headers of an answer about a version."""
+    headers = {"content-type": row.content_type, "etag": f'"{row.etag}"', "last-modified": http_date(row.last_modified)}
+    return headers | row.headers | {METADATA + name: text for name, text in row.metadata.items()}
+
+
+def overriding_headers(query: Mapping[str, str]) -> dict[str, str]:
+    """Headers that the reader asks for instead of the object's own."""
+    headers = {header: query[name] for name, header in OVERRIDES.items() if query.get(name)}
+    for name, text in headers.items():
+        if any(character < " " or character == "\x7f" for character in text):
+            raise invalid(f"response-{name}", text, "Header value cannot contain control characters.")
+    return {name: text.encode().decode("latin-1") for name, text in headers.items()}

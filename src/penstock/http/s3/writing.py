@@ -1,0 +1,117 @@
+"""Writing objects: put and copy."""
+
+from penstock.http.s3.attributes import Attributes, encryption_headers, new_attributes, refuse_unkept
+from penstock.http.s3.body import StoredBody, receive_file
+from penstock.http.s3.call import Answer, S3Call, new_id, xml_answer
+from penstock.http.s3.checksums import checksum_headers
+from penstock.http.s3.conditions import write_condition
+from penstock.http.s3.copying import check_source, copy_of, read_source
+from penstock.http.s3.documents import Tree, timestamp
+from penstock.http.s3.errors import S3Error
+from penstock.http.s3.listing import quoted
+from penstock.http.s3.reading import Found, version_headers, with_bytes
+from penstock.http.s3.request import S3Request, invalid
+from penstock.ports.objects import Checksum, ObjectRow, Refused, Stored
+
+__all__ = ["checksum_elements", "copy_object", "put_object", "written_headers"]
+
+TO_ITSELF = (
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+    "metadata, storage class, website redirect location or encryption attributes."
+)
+
+
+async def put_object(call: S3Call) -> Answer:
+    attributes = new_attributes(call.request.headers)
+    write_condition(call.request.headers)
+    await call.bucket()
+    body = await receive_file(call)
+    stored = await store(call, attributes, body)
+    return Answer(200, await written_headers(call, stored.row) | checksum_headers(stored.row.checksum))
+
+
+async def copy_object(call: S3Call) -> Answer:
+    headers = call.request.headers
+    refuse_unkept(headers)
+    write_condition(headers)
+    source = read_source(call)
+    await call.bucket()
+
+    def copied(found: Found) -> tuple[Found, StoredBody]:
+        check_source(headers, found)
+        if source.name == call.name and source.version_id is None:
+            check_change(call.request)
+        return found, copy_of(call.files, found.row, headers.get("x-amz-checksum-algorithm", ""))
+
+    replaced = new_attributes(headers) if replaces_metadata(call.request) else None
+    found, body = await with_bytes(call, source.name, source.version_id, copied)
+    stored = await store(call, replaced or copied_attributes(call.request, found.row), body)
+    of_source = version_headers(found.bucket, found.row.version_id).get("x-amz-version-id")
+    answered = await written_headers(call, stored.row)
+    answered |= {"x-amz-copy-source-version-id": of_source} if of_source else {}
+    about: list[tuple[str, Tree]] = [
+        ("LastModified", timestamp(stored.row.last_modified)),
+        ("ETag", quoted(stored.row.etag)),
+        *checksum_elements(stored.row.checksum),
+    ]
+    return xml_answer("CopyObjectResult", about, answered)
+
+
+async def store(call: S3Call, attributes: Attributes, body: StoredBody) -> Stored:
+    """Give the bytes their name. Bytes of a refused write are freed, and so are those of a version that it replaced."""
+    now = call.clock.now()
+    row = ObjectRow(
+        account=call.account,
+        bucket=call.request.bucket,
+        key=call.request.key,
+        version_id=new_id(now),
+        last_modified=now,
+        size=body.size,
+        etag=body.etag,
+        file=body.file,
+        content_type=attributes.content_type,
+        metadata=attributes.metadata,
+        headers=attributes.headers,
+        checksum=body.checksum,
+    )
+    try:
+        stored = await call.catalogue.put_object(row, write_condition(call.request.headers))
+    except Refused:
+        # Only here: after any other failure the row may be there all the same.
+        await call.free([body.file])
+        raise
+    await call.free(stored.dropped)
+    return stored
+
+
+async def written_headers(call: S3Call, row: ObjectRow) -> dict[str, str]:
+    """What a writer is told of the new version."""
+    shown = version_headers(await call.bucket(), row.version_id)
+    return {"etag": quoted(row.etag)} | shown | encryption_headers(row.headers)
+
+
+def replaces_metadata(request: S3Request) -> bool:
+    directive = request.headers.get("x-amz-metadata-directive", "COPY")
+    if directive not in ("COPY", "REPLACE"):
+        raise invalid("x-amz-metadata-directive", directive, "Unknown metadata directive.")
+    return directive == "REPLACE"
+
+
+def check_change(request: S3Request) -> None:
+    """Refuse a copy of a version onto itself that would change nothing."""
+    changes = encryption_headers(request.headers) or "x-amz-storage-class" in request.headers
+    if not changes and not replaces_metadata(request):
+        raise S3Error("InvalidRequest", TO_ITSELF)
+
+
+def copied_attributes(request: S3Request, row: ObjectRow) -> Attributes:
+    """The source's own, save for the encryption, which is the request's."""
+    source_encryption = encryption_headers(row.headers)
+    kept = {name: text for name, text in row.headers.items() if name not in source_encryption}
+    return Attributes(row.content_type, row.metadata, kept | encryption_headers(request.headers))
+
+
+def checksum_elements(checksum: Checksum | None) -> list[tuple[str, Tree]]:
+    if checksum is None:
+        return []
+    return [(f"Checksum{checksum.algorithm}", checksum.value), ("ChecksumType", checksum.kind)]

@@ -1,0 +1,83 @@
+"""What an operation is handed: who calls, from where, and what it may use."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from penstock.core.action_types import ActionTypeRules
+from penstock.engine.committer import Committer
+from penstock.ports.artifacts import ScopedCredentials
+from penstock.ports.clock import Clock, Ids
+from penstock.ports.identity import Door, Principal
+from penstock.ports.secrets import Vault
+from penstock.ports.storage import PipelineRow, Reader
+from penstock.ports.wakeup import Wakeup
+from penstock.wire.errors import PipelineNotFoundException
+
+__all__ = ["Call", "Environment", "find_pipeline"]
+
+# What secrets are sealed for: one that was sealed as a configuration value opens as nothing else.
+CONFIGURATION_SECRET = b"configuration"
+ACCESS_KEY_SECRET = b"access-key"
+
+
+class Buckets(Protocol):
+    async def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
+        """Make the bucket unless the account has it."""
+
+
+class Environment(Struct, frozen=True):
+    """What all calls share."""
+
+    reader: Reader
+    committer: Committer
+    wakeup: Wakeup
+    clock: Clock
+    ids: Ids
+    vault: Vault
+    credentials: ScopedCredentials
+    buckets: Buckets
+    door: Door
+    check_policy: Callable[[str], None]
+    action_types: Mapping[str, ActionTypeRules]
+    ack_timeout_seconds: float
+    continuation_delay_seconds: float
+    server_id: str
+
+
+class Call(Struct, frozen=True):
+    """One request. `wait_seconds` is how long a poll may be held, `continue_seconds` the pause that a result asks for."""
+
+    principal: Principal
+    account: str
+    region: str
+    environment: Environment
+    wait_seconds: float = 0.0
+    continue_seconds: float | None = None
+
+    @property
+    def now(self) -> float:
+        return self.environment.clock.now()
+
+    @property
+    def reader(self) -> Reader:
+        return self.environment.reader
+
+    @property
+    def committer(self) -> Committer:
+        return self.environment.committer
+
+    def seal(self, secret: str) -> str:
+        return self.environment.vault.seal(secret, CONFIGURATION_SECRET)
+
+    def unseal(self, sealed: str) -> str:
+        return self.environment.vault.open(sealed, CONFIGURATION_SECRET)
+
+
+async def find_pipeline(call: Call, name: str) -> PipelineRow:
+    """The caller's pipeline of that name, or PipelineNotFoundException."""
+    row = await call.reader.pipeline(call.account, call.region, name)
+    if row is None:
+        raise PipelineNotFoundException(f"Account '{call.account}' does not have a pipeline with name '{name}'")
+    return row

@@ -1,0 +1,182 @@
+"""The five operations of custom job workers, and the log that a worker may write."""
+
+from penstock.core import limits
+from penstock.core.action_types import ActionTypeRules, type_key
+from penstock.core.commands import JobFailed, JobSucceeded
+from penstock.operations.action_types import known_action_type
+from penstock.operations.call import Call
+from penstock.operations.refusals import as_api_errors
+from penstock.operations.work import job_data
+from penstock.ports.storage import Acknowledged, Acknowledgement, Claim, ClaimedJob, JobRow
+from penstock.wire import types as wire
+from penstock.wire.errors import (
+    ActionTypeNotFoundException,
+    InvalidNonceException,
+    JobNotFoundException,
+    OutputVariablesSizeExceededException,
+    ValidationException,
+)
+
+__all__ = [
+    "acknowledge_job",
+    "get_job_details",
+    "poll_for_jobs",
+    "put_job_failure_result",
+    "put_job_success_result",
+]
+
+# The model names no maximum; more than this in one answer helps nobody.
+BATCH_MAX = 100
+_ENDED = ("Succeeded", "Failed", "TimedOut")
+
+
+async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.PollForJobsOutput:
+    """API: PollForJobs. What is returned is Dispatched under a fresh nonce; the oldest jobs come first."""
+    identity = request.action_type_id
+    if identity.owner != "Custom":
+        _require_built_in_worker(call, identity)
+    rules = await known_action_type(call, identity)
+    query_key = _query_key(rules, request.query_param)
+    claimed = await claim_jobs(call, type_key(identity, call.account, call.region), query_key, request.max_batch_size)
+    jobs = tuple(
+        wire.Job(
+            id=job.id,
+            data=job_data(call, job.id, job.account, job.region, job.work),
+            nonce=job.nonce,
+            account_id=job.account,
+        )
+        for job in claimed
+    )
+    return wire.PollForJobsOutput(jobs=jobs)
+
+
+def _require_built_in_worker(call: Call, identity: wire.ActionTypeId) -> None:
+    """Jobs of AWS's own types are for whom the server trusts with them."""
+    if identity.owner != "AWS":
+        raise ActionTypeNotFoundException(f"PollForJobs is not for action types of owner '{identity.owner}'")
+    resource = (
+        f"arn:aws:codepipeline:{call.region}:{call.account}:actiontype:AWS/{identity.category}/{identity.provider}"
+    )
+    call.environment.door.allow(call.principal, "penstock:PollForBuiltInJobs", resource, {})
+
+
+def _query_key(rules: ActionTypeRules, query: dict[str, str] | None) -> str:
+    expected = rules.query_property
+    if expected is None:
+        if query:
+            raise ValidationException(
+                f"The action type '{rules.id.provider}' has no queryable property, so queryParam must be empty"
+            )
+        return ""
+    if not query or list(query) != [expected]:
+        raise ValidationException(
+            f"The action type '{rules.id.provider}' has the queryable property '{expected}': "
+            "queryParam must name it and nothing else"
+        )
+    return query[expected]
+
+
+async def claim_jobs(call: Call, key: str, query_key: str, jobs_max: int | None) -> list[ClaimedJob]:
+    """Take jobs off the board; hold the call for `call.wait_seconds` while there are none."""
+    jobs_max = min(jobs_max or 1, BATCH_MAX)
+    deadline = call.now + call.wait_seconds
+    while True:
+        now = call.now
+        if await call.reader.has_claimable(key, query_key, now):
+            jobs = await call.committer.claim(_claim(call, key, query_key, jobs_max, now))
+            if jobs:
+                return jobs
+        if now >= deadline:
+            return []
+        visible_at = await call.reader.next_visible_at(key, query_key)
+        until = deadline if visible_at is None else min(deadline, max(visible_at, now + 0.005))
+        if not await call.environment.wakeup.wait((f"jobs:{key}",), until - now):
+            return []
+
+
+def _claim(call: Call, key: str, query_key: str, jobs_max: int, now: float) -> Claim:
+    environment = call.environment
+    return Claim(
+        type_key=key,
+        query_key=query_key,
+        jobs_max=jobs_max,
+        claimant=call.principal.arn,
+        now=now,
+        redeliver_at=now + environment.ack_timeout_seconds,
+        lease=environment.server_id if call.principal.kind == "service" else None,
+    )
+
+
+async def acknowledge_job(request: wire.AcknowledgeJobInput, call: Call) -> wire.AcknowledgeJobOutput:
+    """API: AcknowledgeJob. The same nonce gets the same answer again, as long as the job was not handed out anew."""
+    asked = Acknowledgement(request.job_id, request.nonce, call.account, call.now)
+    status = await call.committer.acknowledge(asked)
+    return wire.AcknowledgeJobOutput(status=checked_status(status, request.job_id))
+
+
+def checked_status(status: Acknowledged, job_id: str) -> wire.JobStatus:
+    if status == "JobNotFound":
+        raise JobNotFoundException(f"The job '{job_id}' does not exist")
+    if status == "InvalidNonce":
+        raise InvalidNonceException(f"The nonce is not the one under which the job '{job_id}' was last handed out")
+    return status
+
+
+async def get_job_details(request: wire.GetJobDetailsInput, call: Call) -> wire.GetJobDetailsOutput:
+    """API: GetJobDetails. Fresh credentials with each call; no nonce."""
+    row = await _own_job(call, request.job_id)
+    if row.work is None or row.job.status in _ENDED:
+        raise JobNotFoundException(f"The job '{request.job_id}' has ended")
+    data = job_data(call, row.job.id, row.job.account, row.job.region, row.work)
+    details = wire.JobDetails(id=row.job.id, data=data, account_id=row.job.account)
+    return wire.GetJobDetailsOutput(job_details=details)
+
+
+async def _own_job(call: Call, job_id: str) -> JobRow:
+    row = await call.reader.job(job_id)
+    if row is None or row.job.account != call.account:
+        raise JobNotFoundException(f"The job '{job_id}' does not exist")
+    return row
+
+
+async def put_job_success_result(request: wire.PutJobSuccessResultInput, call: Call) -> None:
+    """API: PutJobSuccessResult. With a continuation token a new job of the same action follows after a pause."""
+    variables = request.output_variables or {}
+    check_variables(variables, request.continuation_token)
+    pause = continue_seconds(call)
+    with as_api_errors():
+        await call.committer.submit_result(
+            request.job_id,
+            call.account,
+            lambda job: JobSucceeded(
+                job,
+                request.current_revision,
+                request.continuation_token,
+                pause,
+                request.execution_details,
+                variables,
+            ),
+        )
+
+
+def continue_seconds(call: Call) -> float:
+    asked = call.continue_seconds
+    return call.environment.continuation_delay_seconds if asked is None else asked
+
+
+def check_variables(variables: dict[str, str], continuation_token: str | None) -> None:
+    if variables and continuation_token is not None:
+        raise ValidationException("Output variables can be given only without a continuation token")
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in variables.items())
+    if size > limits.OUTPUT_VARIABLES_BYTES_MAX:
+        raise OutputVariablesSizeExceededException(
+            f"The output variables are {size} bytes together; at most {limits.OUTPUT_VARIABLES_BYTES_MAX} are allowed"
+        )
+
+
+async def put_job_failure_result(request: wire.PutJobFailureResultInput, call: Call) -> None:
+    """API: PutJobFailureResult."""
+    with as_api_errors():
+        await call.committer.submit_result(
+            request.job_id, call.account, lambda job: JobFailed(job, request.failure_details)
+        )

@@ -1,0 +1,132 @@
+"""The five operations of partners' job workers.
+
+A partner works for many accounts. It learns a job's client id from the poll, and must prove with the client's token that it
+may see and answer the job; what the job is and its nonce it learns only then.
+"""
+
+import hmac
+
+import msgspec
+
+from penstock.core.action_types import type_key
+from penstock.core.commands import JobFailed, JobSucceeded
+from penstock.engine.committer import Written
+from penstock.operations.call import Call
+from penstock.operations.jobs import checked_status, claim_jobs, continue_seconds
+from penstock.operations.refusals import as_api_errors
+from penstock.operations.work import third_party_job_data
+from penstock.ports.storage import Acknowledgement, ActionTypeRow, JobRow, Transaction
+from penstock.wire import types as wire
+from penstock.wire.errors import (
+    ActionTypeNotFoundException,
+    InvalidClientTokenException,
+    InvalidJobException,
+    JobNotFoundException,
+)
+
+__all__ = [
+    "acknowledge_third_party_job",
+    "get_third_party_job_details",
+    "poll_for_third_party_jobs",
+    "put_third_party_job_failure_result",
+    "put_third_party_job_success_result",
+]
+
+_decode = msgspec.json.Decoder(wire.ActionTypeDeclaration).decode
+
+
+async def poll_for_third_party_jobs(
+    request: wire.PollForThirdPartyJobsInput, call: Call
+) -> wire.PollForThirdPartyJobsOutput:
+    """API: PollForThirdPartyJobs. Only the ids of jobs and clients."""
+    identity = request.action_type_id
+    row = await call.reader.action_type(type_key(identity, call.account, call.region))
+    if identity.owner != "ThirdParty" or row is None or not _may_poll(row, call):
+        raise ActionTypeNotFoundException(
+            f"The partner action type with category '{identity.category}', provider '{identity.provider}' and version "
+            f"'{identity.version}' does not exist or is not for account '{call.account}' to poll"
+        )
+    claimed = await claim_jobs(call, row.type_key, "", request.max_batch_size)
+    jobs = tuple(wire.ThirdPartyJob(client_id=job.client_id, job_id=job.id) for job in claimed)
+    return wire.PollForThirdPartyJobsOutput(jobs=jobs)
+
+
+def _may_poll(row: ActionTypeRow, call: Call) -> bool:
+    """Where a type names nobody, the account that registered it polls."""
+    configuration = _decode(row.document).executor.configuration.job_worker_executor_configuration
+    accounts = configuration.polling_accounts if configuration is not None else None
+    principals = configuration.polling_service_principals if configuration is not None else None
+    if not accounts and not principals:
+        return call.account == row.account
+    return call.account in (accounts or ()) or call.principal.arn in (principals or ())
+
+
+async def _client_job(call: Call, job_id: str, client_token: str) -> JobRow:
+    """The partner job that the token opens, or the declared error."""
+    row = await call.reader.job(job_id)
+    if row is None:
+        raise JobNotFoundException(f"The job '{job_id}' does not exist")
+    if row.job.client_id is None:
+        raise InvalidJobException(f"The job '{job_id}' is not a partner's job")
+    link = await call.reader.client(row.job.client_id)
+    given = call.environment.vault.fingerprint(client_token)
+    if link is None or not hmac.compare_digest(link.token_hash, given):
+        raise InvalidClientTokenException("The client token is not that of the client whose job this is")
+    return row
+
+
+async def get_third_party_job_details(
+    request: wire.GetThirdPartyJobDetailsInput, call: Call
+) -> wire.GetThirdPartyJobDetailsOutput:
+    """API: GetThirdPartyJobDetails. A dispatched job gets a fresh nonce with each call; an acknowledged one shows none."""
+    row = await _client_job(call, request.job_id, request.client_token)
+    if row.work is None:
+        raise JobNotFoundException(f"The job '{request.job_id}' has ended")
+    nonce = None
+    if row.job.status == "Dispatched":
+        nonce = await call.committer.write(lambda transaction: _renew_nonce(transaction, row.job.id))
+    data = third_party_job_data(call, row.job.id, row.job.account, row.job.region, row.work)
+    details = wire.ThirdPartyJobDetails(id=row.job.id, data=data, nonce=nonce)
+    return wire.GetThirdPartyJobDetailsOutput(job_details=details)
+
+
+def _renew_nonce(transaction: Transaction, job_id: str) -> Written[str | None]:
+    return Written(transaction.redispatch(job_id))
+
+
+async def _require_partner_job(call: Call, job_id: str, client_token: str) -> None:
+    """The same check for the operations that do not declare InvalidJobException."""
+    try:
+        await _client_job(call, job_id, client_token)
+    except InvalidJobException:
+        raise JobNotFoundException(f"The job '{job_id}' does not exist") from None
+
+
+async def acknowledge_third_party_job(
+    request: wire.AcknowledgeThirdPartyJobInput, call: Call
+) -> wire.AcknowledgeThirdPartyJobOutput:
+    """API: AcknowledgeThirdPartyJob."""
+    await _require_partner_job(call, request.job_id, request.client_token)
+    status = await call.committer.acknowledge(Acknowledgement(request.job_id, request.nonce, None, call.now))
+    return wire.AcknowledgeThirdPartyJobOutput(status=checked_status(status, request.job_id))
+
+
+async def put_third_party_job_success_result(request: wire.PutThirdPartyJobSuccessResultInput, call: Call) -> None:
+    """API: PutThirdPartyJobSuccessResult. Output variables are not part of this operation."""
+    await _require_partner_job(call, request.job_id, request.client_token)
+    pause = continue_seconds(call)
+    with as_api_errors():
+        await call.committer.submit_result(
+            request.job_id,
+            None,
+            lambda job: JobSucceeded(
+                job, request.current_revision, request.continuation_token, pause, request.execution_details
+            ),
+        )
+
+
+async def put_third_party_job_failure_result(request: wire.PutThirdPartyJobFailureResultInput, call: Call) -> None:
+    """API: PutThirdPartyJobFailureResult."""
+    await _require_partner_job(call, request.job_id, request.client_token)
+    with as_api_errors():
+        await call.committer.submit_result(request.job_id, None, lambda job: JobFailed(job, request.failure_details))

@@ -1,0 +1,106 @@
+"""What a worker is told of its job: the work with its secrets opened, and credentials for its artifacts."""
+
+from msgspec import json
+
+from penstock.core import limits
+from penstock.core.model import Artifact, JobWork
+from penstock.operations.call import Call
+from penstock.ports.artifacts import Location, Scope
+from penstock.wire import types as wire
+from penstock.wire.arn import pipeline_arn
+
+__all__ = ["DECLARATION_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
+
+# Beside its configuration, a built-in action has members that JobData has no place for.
+DECLARATION_KEY = "penstock:declaration"
+OVERRIDES_KEY = "penstock:overrides"
+
+
+def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.JobData:
+    """API: JobData."""
+    return wire.JobData(
+        action_type_id=work.action_type_id,
+        action_configuration=wire.ActionConfiguration(configuration=_configuration(call, work)),
+        pipeline_context=wire.PipelineContext(
+            pipeline_name=work.pipeline_name,
+            stage=wire.StageContext(name=work.stage),
+            action=wire.ActionContext(name=work.action, action_execution_id=work.run_id),
+            pipeline_arn=pipeline_arn(region, account, work.pipeline_name),
+            pipeline_execution_id=work.execution_id,
+        ),
+        input_artifacts=_artifacts(work.inputs),
+        output_artifacts=_artifacts(work.outputs),
+        artifact_credentials=_credentials(call, job_id, account, region, work),
+        continuation_token=work.continuation_token,
+        encryption_key=work.encryption_key,
+    )
+
+
+def third_party_job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.ThirdPartyJobData:
+    """API: ThirdPartyJobData. The context names neither the pipeline's ARN nor its execution."""
+    return wire.ThirdPartyJobData(
+        action_type_id=work.action_type_id,
+        action_configuration=wire.ActionConfiguration(configuration=_configuration(call, work)),
+        pipeline_context=wire.PipelineContext(
+            pipeline_name=work.pipeline_name,
+            stage=wire.StageContext(name=work.stage),
+            action=wire.ActionContext(name=work.action, action_execution_id=work.run_id),
+        ),
+        input_artifacts=_artifacts(work.inputs),
+        output_artifacts=_artifacts(work.outputs),
+        artifact_credentials=_credentials(call, job_id, account, region, work),
+        continuation_token=work.continuation_token,
+        encryption_key=work.encryption_key,
+    )
+
+
+def _configuration(call: Call, work: JobWork) -> dict[str, str]:
+    configuration = work.configuration
+    if work.secret_keys:
+        configuration = {
+            key: call.unseal(value) if key in work.secret_keys else value for key, value in configuration.items()
+        }
+    if work.declaration is not None:
+        configuration = {**configuration, DECLARATION_KEY: json.encode(work.declaration).decode()}
+        if work.overrides:
+            configuration[OVERRIDES_KEY] = json.encode(work.overrides).decode()
+    return configuration
+
+
+def _artifacts(artifacts: tuple[Artifact, ...]) -> tuple[wire.Artifact, ...]:
+    return tuple(
+        wire.Artifact(
+            name=each.name,
+            revision=each.revision,
+            location=wire.ArtifactLocation(
+                type="S3", s3_location=wire.S3ArtifactLocation(bucket_name=each.bucket, object_key=each.key)
+            ),
+        )
+        for each in artifacts
+    )
+
+
+def _credentials(
+    call: Call, job_id: str, account: str, region: str, work: JobWork
+) -> wire.AWSSessionCredentials | None:
+    """Keys for this job's objects and nothing else; a job without artifacts needs none."""
+    if not work.inputs and not work.outputs:
+        return None
+    scope = Scope(
+        account=account,
+        region=region,
+        job_id=job_id,
+        reads=_places(work.inputs),
+        writes=_places(work.outputs),
+        expires_at=call.now + limits.JOB_CREDENTIALS_SECONDS,
+    )
+    keys = call.environment.credentials.mint(scope)
+    return wire.AWSSessionCredentials(
+        access_key_id=keys.access_key_id,
+        secret_access_key=keys.secret_access_key,
+        session_token=keys.session_token,
+    )
+
+
+def _places(artifacts: tuple[Artifact, ...]) -> tuple[Location, ...]:
+    return tuple(Location(each.bucket, each.key) for each in artifacts)

@@ -1,0 +1,414 @@
+"""What the engine and the operations ask of a database.
+
+A `Transaction` is synchronous: the committer hands a function to `Storage.commit`, which runs it inside one transaction and
+returns only when that is on disk. Readers see what was committed, and never wait for a writer.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, TypeVar
+
+from msgspec import Struct
+
+from penstock.core.events import Event
+from penstock.core.model import (
+    ActionRun,
+    Artifact,
+    Execution,
+    Head,
+    Job,
+    JobStatus,
+    JobWork,
+    Pipeline,
+    PipelineVersion,
+)
+
+__all__ = [
+    "Acknowledged",
+    "Acknowledgement",
+    "ActionRecord",
+    "ActionTypeRow",
+    "Aggregate",
+    "Changes",
+    "Claim",
+    "ClaimedJob",
+    "Conflict",
+    "DueTimer",
+    "EndedJob",
+    "ExecutionRow",
+    "JobRow",
+    "KeyRow",
+    "Link",
+    "LogLine",
+    "NewJob",
+    "PipelineRow",
+    "Reader",
+    "RunInput",
+    "RunRow",
+    "Storage",
+    "StorageLost",
+    "TimerRow",
+    "Transaction",
+    "Watch",
+]
+
+T = TypeVar("T")
+
+
+class Conflict(Exception):
+    """Somebody else changed it first."""
+
+
+class StorageLost(Exception):
+    """The database can no longer be written: a full disk, a lost folder. The text says which."""
+
+
+class PipelineRow(Struct, frozen=True):
+    id: str
+    account: str
+    region: str
+    name: str
+    version: int
+    created_at: float
+    updated_at: float
+
+
+class Aggregate(Struct, frozen=True):
+    """A pipeline as loaded for a decision; `revision` counts its commits."""
+
+    pipeline: Pipeline
+    revision: int
+
+
+class ExecutionRow(Struct, frozen=True):
+    account: str
+    pipeline_id: str
+    execution: Execution
+
+
+class RunInput(Struct, frozen=True, omit_defaults=True):
+    """What an attempt of an action began with; it never changes. Secrets are sealed."""
+
+    configuration: dict[str, str] = {}
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class RunRow(Struct, frozen=True):
+    """An attempt for the history. `input` is None where it was written before."""
+
+    account: str
+    pipeline_id: str
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    action: str
+    run: ActionRun
+    input: RunInput | None
+
+
+class ActionRecord(Struct, frozen=True):
+    """An attempt as the history gives it back."""
+
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    action: str
+    run: ActionRun
+    input: RunInput
+
+
+class NewJob(Struct, frozen=True):
+    id: str
+    account: str
+    region: str
+    pipeline_id: str
+    execution_id: str
+    stage: str
+    action: str
+    run_id: str
+    type_key: str
+    query_key: str
+    visible_at: float
+    created_at: float
+    work: JobWork
+    client_id: str | None = None
+    timeout_seconds: int | None = None
+
+
+class EndedJob(Struct, frozen=True):
+    id: str
+    status: str
+    at: float
+
+
+class TimerRow(Struct, frozen=True):
+    account: str
+    pipeline_id: str
+    kind: str
+    stamp: str
+    execution_id: str | None
+    due_at: float
+
+
+class DueTimer(Struct, frozen=True):
+    account: str
+    pipeline_id: str
+    kind: str
+    stamp: str
+    execution_id: str | None
+
+
+class Changes(Struct):
+    """Everything that a batch of steps makes, each row once."""
+
+    aggregates: list[Aggregate] = []
+    executions: list[ExecutionRow] = []
+    runs: list[RunRow] = []
+    jobs_offered: list[NewJob] = []
+    jobs_ended: list[EndedJob] = []
+    timers_set: list[TimerRow] = []
+    timers_cleared: list[tuple[str, str, str]] = []
+    events: list[tuple[str, str, int, float, tuple[Event, ...]]] = []
+
+
+class Claim(Struct, frozen=True):
+    """A poll: at most `jobs_max` jobs of a type and query key, given out until `redeliver_at`.
+
+    `lease` names the server whose own worker asks.
+    """
+
+    type_key: str
+    query_key: str
+    jobs_max: int
+    claimant: str
+    now: float
+    redeliver_at: float
+    lease: str | None = None
+
+
+class ClaimedJob(Struct, frozen=True):
+    id: str
+    account: str
+    region: str
+    nonce: str
+    work: JobWork
+    client_id: str | None = None
+
+
+class JobRow(Struct, frozen=True):
+    """A job with what its worker may know of it."""
+
+    job: Job
+    work: JobWork | None
+    query_key: str
+    visible_at: float
+
+
+class Acknowledgement(Struct, frozen=True):
+    """`account` is None for a partner, whose jobs belong to other accounts."""
+
+    job_id: str
+    nonce: str
+    account: str | None
+    now: float
+
+
+Acknowledged = JobStatus | Literal["InvalidNonce", "JobNotFound"]
+
+
+class ActionTypeRow(Struct, frozen=True):
+    """A custom or partner action type. `document` is the JSON of its wire.ActionType or wire.ActionTypeDeclaration."""
+
+    type_key: str
+    account: str
+    region: str
+    owner: str
+    category: str
+    provider: str
+    version: str
+    document: bytes
+    created_at: float
+    deleted_at: float | None = None
+
+
+class Link(Struct, frozen=True):
+    """An account's link to a partner's action types. The token is kept as a keyed hash."""
+
+    account: str
+    provider: str
+    version: str
+    client_id: str
+    token_hash: bytes
+    created_at: float
+
+
+class KeyRow(Struct, frozen=True):
+    """A principal's key pair, its secret sealed. `policies` are IAM policy documents as JSON text."""
+
+    access_key_id: str
+    account: str
+    name: str
+    arn: str
+    secret: str
+    policies: tuple[str, ...]
+    created_at: float
+
+
+class Watch(Struct, frozen=True):
+    """A source action that starts its pipeline when an object changes."""
+
+    account: str
+    bucket: str
+    object_key: str
+    pipeline_id: str
+    action: str
+
+
+class LogLine(Struct, frozen=True):
+    number: int
+    at: float
+    text: str
+
+
+class Reader(Protocol):
+    """What was committed. Lists are in key order after `after`, at most `rows_max` rows."""
+
+    async def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
+
+    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]: ...
+
+    async def regions(self, account: str) -> list[str]:
+        """The regions in which the account has pipelines."""
+
+    async def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None: ...
+
+    async def version_created_at(self, account: str, pipeline_id: str, number: int) -> float: ...
+
+    async def head(self, account: str, pipeline_id: str) -> Head | None: ...
+
+    async def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None: ...
+
+    async def executions(
+        self, account: str, pipeline_id: str, before: int | None, rows_max: int
+    ) -> list[Execution]: ...
+
+    async def runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[ActionRecord]: ...
+
+    async def job(self, job_id: str) -> JobRow | None: ...
+
+    async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool: ...
+
+    async def next_visible_at(self, type_key: str, query_key: str) -> float | None:
+        """When the next job of that kind may be claimed; None if none waits."""
+
+    async def leased_jobs(self) -> list[JobRow]:
+        """Open jobs that servers' own workers hold."""
+
+    async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]: ...
+
+    async def next_due_at(self) -> float | None: ...
+
+    async def action_type(self, type_key: str) -> ActionTypeRow | None: ...
+
+    async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
+        """The account's custom types and every partner type, deleted ones left out."""
+
+    async def link(self, account: str, provider: str, version: str) -> Link | None: ...
+
+    async def client(self, client_id: str) -> Link | None: ...
+
+    async def access_key(self, access_key_id: str) -> KeyRow | None: ...
+
+    async def tags(self, account: str, arn: str) -> dict[str, str]: ...
+
+    async def log(self, account: str, run_id: str, after: int, rows_max: int) -> list[LogLine]: ...
+
+
+class Transaction(Protocol):
+    """Reads see what this transaction has written. Writes of a status assert the status that they expect."""
+
+    def part(self) -> AbstractContextManager[None]:
+        """A part of the transaction: what raises within it leaves nothing of the part, and the rest stands."""
+
+    def load(self, account: str, pipeline_id: str) -> Aggregate | None: ...
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]: ...
+
+    def write(self, changes: Changes) -> None: ...
+
+    def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
+        """One list a claim, in the same order; claims of the same kind share what there is, first come first."""
+
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]: ...
+
+    def redispatch(self, job_id: str) -> str | None:
+        """A fresh nonce for a dispatched job, or None if it is in another state."""
+
+    def clear_timer(self, account: str, kind: str, stamp: str) -> None: ...
+
+    def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
+
+    def pipeline_count(self, account: str, region: str) -> int: ...
+
+    def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None: ...
+
+    def add_pipeline(self, row: PipelineRow, head: Head) -> None: ...
+
+    def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None: ...
+
+    def delete_pipeline(self, row: PipelineRow, at: float) -> None:
+        """With its versions, executions, history, open jobs, timers, watches and tags."""
+
+    def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None: ...
+
+    def request_token(self, account: str, pipeline_id: str, token: str, since: float) -> tuple[bytes, str] | None:
+        """The fingerprint and the execution id that a token of this time stands for."""
+
+    def keep_request_token(
+        self, account: str, pipeline_id: str, token: str, fingerprint: bytes, execution_id: str, now: float
+    ) -> None: ...
+
+    def action_type(self, type_key: str) -> ActionTypeRow | None: ...
+
+    def custom_type_count(self, account: str, region: str) -> int: ...
+
+    def put_action_type(self, row: ActionTypeRow) -> None: ...
+
+    def has_partner_type(self, provider: str, version: str) -> bool: ...
+
+    def put_link(self, row: Link) -> None: ...
+
+    def link(self, account: str, provider: str, version: str) -> Link | None: ...
+
+    def has_principal(self, account: str, name: str) -> bool: ...
+
+    def put_key(self, row: KeyRow) -> None: ...
+
+    def tags(self, account: str, arn: str) -> dict[str, str]: ...
+
+    def set_tags(self, account: str, arn: str, tags: dict[str, str]) -> None: ...
+
+    def append_log(self, account: str, run_id: str, text: str, at: float) -> None: ...
+
+
+class Storage(Protocol):
+    @property
+    def reader(self) -> Reader: ...
+
+    async def commit(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction and return its result once it is on disk. One call at a time.
+
+        Raises StorageLost if the database cannot be written any more; then nothing of it is promised.
+        """
+
+    async def close(self) -> None: ...
+

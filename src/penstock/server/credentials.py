@@ -1,0 +1,87 @@
+"""The root credentials, and the address of a running server: what a data directory tells the command line."""
+
+import base64
+import configparser
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["Address", "RootKeys", "forget_address", "leave_address", "load_root_keys", "read_address", "read_root_keys"]
+
+_PROFILE = "default"
+
+
+class RootKeys(Struct, frozen=True):
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"RootKeys({self.access_key_id!r}, ****)"
+
+
+class Address(Struct, frozen=True):
+    """Where a server listens, and the region for those who name none."""
+
+    url: str
+    region: str
+    pid: int
+
+
+def load_root_keys(data_dir: Path, given: RootKeys | None) -> RootKeys:
+    """The keys given, or those in the data directory, made at the first start with mode 0600."""
+    path = data_dir / "credentials"
+    if given is None and path.exists():
+        return read_root_keys(data_dir)
+    keys = given or RootKeys(
+        "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode(), base64.b64encode(secrets.token_bytes(30)).decode()
+    )
+    text = f"[{_PROFILE}]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
+    _write_private(path, text)
+    return keys
+
+
+def read_root_keys(data_dir: Path) -> RootKeys:
+    """Raises ValueError, with a sentence, if the file is missing or is none."""
+    path = data_dir / "credentials"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+        section = parser[_PROFILE]
+        return RootKeys(section["aws_access_key_id"], section["aws_secret_access_key"])
+    except (OSError, configparser.Error, KeyError) as problem:
+        raise ValueError(f"the root credentials {path} cannot be read: {problem}") from None
+
+
+def leave_address(data_dir: Path, address: Address) -> None:
+    _write_private(data_dir / "server.json", msgspec.json.encode(address).decode())
+
+
+def forget_address(data_dir: Path) -> None:
+    (data_dir / "server.json").unlink(missing_ok=True)
+
+
+def read_address(data_dir: Path) -> Address:
+    """Where the server of this data directory listens. Raises ValueError, with a sentence, if none runs."""
+    try:
+        address = msgspec.json.decode((data_dir / "server.json").read_bytes(), type=Address)
+        os.kill(address.pid, 0)
+    except (OSError, msgspec.MsgspecError):
+        raise ValueError(
+            f"no penstock server runs on the data directory {data_dir}: start one with 'penstock serve', "
+            "or name one with --endpoint-url"
+        ) from None
+    return address
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A whole file or none, for its owner's eyes alone, and on disk when this returns."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

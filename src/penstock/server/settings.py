@@ -1,0 +1,130 @@
+"""Every setting of `penstock serve`, from options, environment and file, checked once."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct, field
+
+__all__ = ["Settings", "SettingsError", "data_dir_default", "load"]
+
+ENVIRONMENT_PREFIX = "PENSTOCK_"
+ROOT_NAMES = ("root_access_key_id", "root_secret_access_key")
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text is one line that says what to do."""
+
+
+def data_dir_default(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the server keeps its data unless told otherwise: `$XDG_DATA_HOME/penstock`."""
+    home = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "penstock"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a server is started with. The names are the options', with `_` for `-`."""
+
+    host: str = "127.0.0.1"
+    port: int = 4570
+    data_dir: Path = field(default_factory=data_dir_default)
+    database_url: str = ""
+    artifacts_url: str = ""
+    key_file: Path | None = None
+    account_id: str = "123456789012"
+    region: str = "us-east-1"
+    root_access_key_id: str = ""
+    root_secret_access_key: str = ""
+    ack_timeout: float = 60.0
+    continuation_delay: float = 5.0
+    executor: Literal["auto", "bubblewrap", "container", "process", "off"] = "auto"
+    auth: Literal["sigv4", "off"] = "sigv4"
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in ROOT_NAMES)
+        return f"Settings({', '.join(shown)})"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def database(self) -> Path:
+        if not self.database_url:
+            return self.data_dir / "penstock.db"
+        return Path(urlsplit(self.database_url).path)
+
+    @property
+    def artifacts(self) -> Path:
+        if not self.artifacts_url:
+            return self.data_dir / "artifacts"
+        return Path(urlsplit(self.artifacts_url).path)
+
+
+def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, config: Path | None = None) -> Settings:
+    """Options win over the environment, the environment over the file. Raises SettingsError."""
+    values: dict[str, Any] = _from_file(config) if config is not None else {}
+    for name in Settings.__struct_fields__:
+        text = environment.get(ENVIRONMENT_PREFIX + name.upper())
+        if text:
+            values[name] = text
+    values.update({name: value for name, value in given.items() if value is not None})
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as problem:
+        raise SettingsError(f"a setting is wrong: {problem}") from None
+    _check(settings)
+    return settings
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    if isinstance(value, Path):
+        return value
+    raise NotImplementedError
+
+
+def _from_file(config: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(f"the configuration file {config} cannot be read: {problem}") from None
+    return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+def _check(settings: Settings) -> None:
+    if not (len(settings.account_id) == 12 and settings.account_id.isdigit()):
+        raise SettingsError("--account-id takes the 12 digits of an account")
+    if not 0 <= settings.port <= 65535:
+        raise SettingsError("--port takes a number from 0 to 65535")
+    if settings.ack_timeout <= 0 or settings.continuation_delay < 0:
+        raise SettingsError("--ack-timeout takes more than 0 seconds, --continuation-delay 0 or more")
+    if settings.auth == "off" and not settings.is_loopback:
+        raise SettingsError("--auth off is for loopback addresses only: anybody could do anything from outside")
+    if bool(settings.root_access_key_id) != bool(settings.root_secret_access_key):
+        raise SettingsError("--root-access-key-id and --root-secret-access-key are given together or not at all")
+    if settings.executor == "container":
+        raise SettingsError("--executor container is not built yet: use bubblewrap, process or off")
+    _check_urls(settings)
+
+
+def _check_urls(settings: Settings) -> None:
+    if settings.database_url.startswith(("postgres://", "postgresql://")):
+        raise SettingsError("--database-url postgresql://… is not built yet: use sqlite:///PATH")
+    if settings.database_url and not settings.database_url.startswith("sqlite:///"):
+        raise SettingsError("--database-url takes sqlite:///PATH")
+    if settings.artifacts_url.startswith("s3://"):
+        raise SettingsError("--artifacts-url s3://… is not built yet: use file:///PATH")
+    if settings.artifacts_url and not settings.artifacts_url.startswith("file:///"):
+        raise SettingsError("--artifacts-url takes file:///PATH")

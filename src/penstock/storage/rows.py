@@ -1,0 +1,105 @@
+"""Row to core value and back. Documents are stored as the bytes that msgspec makes of them."""
+
+from typing import Any
+
+import msgspec
+
+from penstock.core.events import ActionStarted, Event, JobOffered
+from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion
+from penstock.ports.storage import (
+    ActionRecord,
+    ActionTypeRow,
+    ClaimedJob,
+    DueTimer,
+    JobRow,
+    KeyRow,
+    Link,
+    LogLine,
+    PipelineRow,
+    RunInput,
+)
+
+__all__ = [
+    "action_record",
+    "action_type_row",
+    "claimed_job",
+    "decode_execution",
+    "decode_head",
+    "decode_version",
+    "due_timer",
+    "encode",
+    "encode_events",
+    "job",
+    "job_row",
+    "key_row",
+    "link",
+    "log_line",
+    "pipeline_row",
+]
+
+Row = Any  # a row's columns have the types of its query
+
+encode = msgspec.json.Encoder().encode
+decode_head = msgspec.json.Decoder(Head).decode
+decode_execution = msgspec.json.Decoder(Execution).decode
+decode_version = msgspec.json.Decoder(PipelineVersion).decode
+_decode_work = msgspec.json.Decoder(JobWork).decode
+_decode_run = msgspec.json.Decoder(ActionRun).decode
+_decode_input = msgspec.json.Decoder(RunInput).decode
+_decode_policies = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def encode_events(events: tuple[Event, ...]) -> bytes:
+    """What happened, for the history: a job's work stands in its own row and is left out."""
+    return encode([_brief(event) for event in events])
+
+
+def _brief(event: Event) -> Event | dict[str, object]:
+    match event:
+        case ActionStarted(job=offer) if offer is not None:
+            return msgspec.structs.replace(event, job=None, configuration={})
+        case JobOffered():
+            return {"event": "JobOffered", "executionId": event.execution_id, "jobId": event.job.id, "at": event.at}
+        case _:
+            return event
+
+
+def job(row: Row) -> Job:
+    return Job(*(*row[:12], row[12] is not None))
+
+
+def job_row(row: Row) -> JobRow:
+    work = _decode_work(row[13]) if row[13] is not None else None
+    return JobRow(job=job(row), work=work, query_key=row[14], visible_at=row[15])
+
+
+def claimed_job(row: Row) -> ClaimedJob:
+    return ClaimedJob(row[0], row[1], row[2], row[3], _decode_work(row[4]), row[5])
+
+
+def pipeline_row(row: Row) -> PipelineRow:
+    return PipelineRow(*row)
+
+
+def action_record(row: Row) -> ActionRecord:
+    return ActionRecord(*(*row[:5], _decode_run(row[5]), _decode_input(row[6])))
+
+
+def action_type_row(row: Row) -> ActionTypeRow:
+    return ActionTypeRow(*row)
+
+
+def due_timer(row: Row) -> DueTimer:
+    return DueTimer(*row)
+
+
+def link(row: Row) -> Link:
+    return Link(*row)
+
+
+def log_line(row: Row) -> LogLine:
+    return LogLine(*row)
+
+
+def key_row(row: Row) -> KeyRow:
+    return KeyRow(*(*row[:5], _decode_policies(row[5]), row[6]))

@@ -1,0 +1,45 @@
+-- name: load_pipeline
+SELECT revision, head FROM pipelines WHERE account = :account AND id = :pipeline_id
+
+-- name: load_open_executions
+SELECT document FROM executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND status IN ('InProgress', 'Stopping')
+ORDER BY number
+
+-- name: load_version
+SELECT document FROM pipeline_versions
+WHERE account = :account AND pipeline_id = :pipeline_id AND number = :number
+
+-- name: load_client
+SELECT client_id FROM links WHERE account = :account AND provider = :provider AND version = :version
+
+-- name: write_head
+UPDATE pipelines SET head = :head, revision = :revision
+WHERE account = :account AND id = :pipeline_id AND revision = :revision - 1
+
+-- name: write_execution
+INSERT INTO executions (account, pipeline_id, number, id, status, document)
+VALUES (:account, :pipeline_id, :number, :id, :status, :document)
+ON CONFLICT (account, pipeline_id, number) DO UPDATE SET status = excluded.status, document = excluded.document
+
+-- name: insert_run
+INSERT INTO action_executions
+    (account, pipeline_id, execution_number, number, execution_id, version, stage, action, status, input, run)
+VALUES
+    (:account, :pipeline_id, :execution_number, :number, :execution_id, :version, :stage, :action, :status, :input, :run)
+
+-- name: update_run
+UPDATE action_executions SET status = :status, run = :run
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
+
+-- name: insert_events
+INSERT INTO events (account, pipeline_id, revision, at, document)
+VALUES (:account, :pipeline_id, :revision, :at, :document)
+
+-- name: set_timer
+INSERT INTO timers (account, stamp, kind, pipeline_id, execution_id, due_at)
+VALUES (:account, :stamp, :kind, :pipeline_id, :execution_id, :due_at)
+ON CONFLICT (account, stamp, kind) DO UPDATE SET due_at = excluded.due_at
+
+-- name: clear_timer
+DELETE FROM timers WHERE account = :account AND stamp = :stamp AND kind = :kind

@@ -1,0 +1,101 @@
+-- name: pipeline
+SELECT id, account, region, name, version, created_at, updated_at FROM pipelines
+WHERE account = :account AND region = :region AND name = :name
+
+-- name: pipelines
+SELECT id, account, region, name, version, created_at, updated_at FROM pipelines
+WHERE account = :account AND region = :region AND name > :after
+ORDER BY name LIMIT :rows_max
+
+-- name: pipeline_count
+SELECT count(*) FROM pipelines WHERE account = :account AND region = :region
+
+-- name: insert_pipeline
+INSERT INTO pipelines (account, region, name, id, version, revision, created_at, updated_at, head)
+VALUES (:account, :region, :name, :id, :version, 0, :created_at, :updated_at, :head)
+
+-- name: insert_version
+INSERT INTO pipeline_versions (account, pipeline_id, number, created_at, document)
+VALUES (:account, :pipeline_id, :number, :created_at, :document)
+
+-- name: update_version
+UPDATE pipelines SET version = :version, updated_at = :updated_at WHERE account = :account AND id = :pipeline_id
+
+-- name: version_created_at
+SELECT created_at FROM pipeline_versions
+WHERE account = :account AND pipeline_id = :pipeline_id AND number = :number
+
+-- name: head
+SELECT head FROM pipelines WHERE account = :account AND id = :pipeline_id
+
+-- name: execution
+SELECT document FROM executions WHERE account = :account AND pipeline_id = :pipeline_id AND id = :execution_id
+
+-- name: executions
+SELECT document FROM executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND number < :before
+ORDER BY number DESC LIMIT :rows_max
+
+-- name: runs
+SELECT execution_number, execution_id, version, stage, action, run, input FROM action_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND (execution_number, number) < (:before_execution, :before_number)
+ORDER BY execution_number DESC, number DESC LIMIT :rows_max
+
+-- name: runs_of_execution
+SELECT execution_number, execution_id, version, stage, action, run, input FROM action_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number
+    AND number < :before_number
+ORDER BY number DESC LIMIT :rows_max
+
+-- name: insert_watch
+INSERT INTO watches (account, bucket, object_key, pipeline_id, action)
+VALUES (:account, :bucket, :object_key, :pipeline_id, :action)
+
+-- name: delete_watches
+DELETE FROM watches WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: tell_watchers
+INSERT INTO timers (account, stamp, kind, pipeline_id, execution_id, due_at)
+SELECT account, pipeline_id || '/' || action, 'SourceChanged', pipeline_id, NULL, :now FROM watches
+WHERE account = :account AND bucket = :bucket AND object_key = :object_key
+ON CONFLICT (account, stamp, kind) DO NOTHING
+
+-- name: regions
+SELECT DISTINCT region FROM pipelines WHERE account = :account ORDER BY region
+
+-- name: delete_pipeline
+DELETE FROM pipelines WHERE account = :account AND id = :pipeline_id
+
+-- name: delete_versions
+DELETE FROM pipeline_versions WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_executions
+DELETE FROM executions WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_runs
+DELETE FROM action_executions WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_events
+DELETE FROM events WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_timers
+DELETE FROM timers WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_request_tokens
+DELETE FROM request_tokens WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: request_token
+SELECT fingerprint, execution_id FROM request_tokens
+WHERE account = :account AND pipeline_id = :pipeline_id AND token = :token AND created_at >= :since
+
+-- name: keep_request_token
+INSERT INTO request_tokens (account, pipeline_id, token, fingerprint, execution_id, created_at)
+VALUES (:account, :pipeline_id, :token, :fingerprint, :execution_id, :created_at)
+ON CONFLICT (account, pipeline_id, token) DO UPDATE
+SET fingerprint = excluded.fingerprint, execution_id = excluded.execution_id, created_at = excluded.created_at
+
+-- name: due_timers
+SELECT account, pipeline_id, kind, stamp, execution_id FROM timers WHERE due_at <= :now ORDER BY due_at LIMIT :rows_max
+
+-- name: next_due_at
+SELECT due_at FROM timers ORDER BY due_at LIMIT 1

@@ -1,0 +1,66 @@
+-- name: action_type
+SELECT type_key, account, region, owner, category, provider, version, document, created_at, deleted_at
+FROM action_types WHERE type_key = :type_key
+
+-- name: action_types
+SELECT type_key, account, region, owner, category, provider, version, document, created_at, deleted_at
+FROM action_types
+WHERE deleted_at IS NULL AND type_key > :after
+    AND (owner = 'ThirdParty' OR (account = :account AND region = :region))
+ORDER BY type_key LIMIT :rows_max
+
+-- name: custom_type_count
+SELECT count(*) FROM action_types
+WHERE account = :account AND region = :region AND owner = 'Custom' AND deleted_at IS NULL
+
+-- name: put_action_type
+INSERT INTO action_types
+    (type_key, account, region, owner, category, provider, version, document, created_at, deleted_at)
+VALUES
+    (:type_key, :account, :region, :owner, :category, :provider, :version, :document, :created_at, :deleted_at)
+ON CONFLICT (type_key) DO UPDATE
+SET document = excluded.document, created_at = excluded.created_at, deleted_at = excluded.deleted_at
+
+-- name: put_link
+INSERT INTO links (account, provider, version, client_id, token_hash, created_at)
+VALUES (:account, :provider, :version, :client_id, :token_hash, :created_at)
+ON CONFLICT (account, provider, version) DO UPDATE SET token_hash = excluded.token_hash
+
+-- name: link
+SELECT account, provider, version, client_id, token_hash, created_at FROM links
+WHERE account = :account AND provider = :provider AND version = :version
+
+-- name: client
+SELECT account, provider, version, client_id, token_hash, created_at FROM links WHERE client_id = :client_id
+
+-- name: has_partner_type
+SELECT 1 FROM action_types
+WHERE owner = 'ThirdParty' AND provider = :provider AND version = :version AND deleted_at IS NULL
+
+-- name: has_principal
+SELECT 1 FROM keys WHERE account = :account AND name = :name
+
+-- name: put_key
+INSERT INTO keys (access_key_id, account, name, arn, secret, policies, created_at)
+VALUES (:access_key_id, :account, :name, :arn, :secret, :policies, :created_at)
+
+-- name: access_key
+SELECT access_key_id, account, name, arn, secret, policies, created_at FROM keys WHERE access_key_id = :access_key_id
+
+-- name: tags
+SELECT key, value FROM tags WHERE account = :account AND arn = :arn ORDER BY key
+
+-- name: delete_tags
+DELETE FROM tags WHERE account = :account AND arn = :arn
+
+-- name: insert_tag
+INSERT INTO tags (account, arn, key, value) VALUES (:account, :arn, :key, :value)
+
+-- name: append_log
+INSERT INTO job_logs (account, run_id, number, at, text)
+SELECT :account, :run_id, coalesce(max(number), 0) + 1, :at, :text
+FROM job_logs WHERE account = :account AND run_id = :run_id
+
+-- name: log
+SELECT number, at, text FROM job_logs
+WHERE account = :account AND run_id = :run_id AND number > :after ORDER BY number LIMIT :rows_max

@@ -1,0 +1,80 @@
+"""One SQLite file: one writing connection, one reading connection, one commit at a time.
+
+A transaction's statements run on the event loop's thread and only its COMMIT, which waits for the disk, runs on a thread of
+its own. Statements cost microseconds each; on another thread every one of them would give the interpreter lock away and win
+it back only after the switch interval (docs/decisions/0002). While one batch is in its flush, the loop goes on taking
+requests, and the next batch gathers.
+
+What could make an answered write vanish is checked with every commit: a flush that fails, and a file that is no longer the
+one at its path. Both are StorageLost, and the server stops.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from penstock.ports.storage import StorageLost, Transaction
+from penstock.storage.migrate import migrate_sqlite
+from penstock.storage.sqlite.connection import FileLock, open_reader, open_writer
+from penstock.storage.sqlite.reader import SqliteReader
+from penstock.storage.sqlite.transaction import SqliteTransaction
+
+__all__ = ["SqliteStorage"]
+
+T = TypeVar("T")
+
+
+class SqliteStorage:
+    """Opens the file, migrates it and holds it until `close`. Raises DatabaseInUse if another server has it."""
+
+    def __init__(self, database: Path, *, synchronous: str = "FULL") -> None:
+        self._database = database
+        self._lock = FileLock(database)
+        try:
+            self.connection = open_writer(database, synchronous=synchronous)
+            migrate_sqlite(self.connection)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.reading = open_reader(database)
+        self.reader = SqliteReader(self.reading)
+        self._transaction = SqliteTransaction(self.connection)
+        self._inode = database.stat().st_ino
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
+
+    async def commit(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            result = work(self._transaction)
+        except sqlite3.OperationalError as problem:
+            self._rollback()
+            raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
+        except BaseException:
+            self._rollback()
+            raise
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
+        return result
+
+    def _rollback(self) -> None:
+        self._transaction.aggregates.forget()
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def _flush(self) -> None:
+        try:
+            self.connection.execute("COMMIT")
+            here = self._database.stat().st_ino
+        except (sqlite3.Error, OSError) as problem:
+            raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
+        if here != self._inode:
+            raise StorageLost(f"the database {self._database} was replaced while in use")
+
+    async def close(self) -> None:
+        """Let the last commit end, fold the log into the file, let others have it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.connection.close)
+        self._thread.shutdown()
+        self.reading.close()
+        self._lock.release()

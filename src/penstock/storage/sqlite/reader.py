@@ -1,0 +1,148 @@
+"""Reads of what was committed, on a read-only connection.
+
+They run on the caller's thread: an indexed read of one row costs less than handing it to another.
+"""
+
+import sqlite3
+from typing import Any
+
+from penstock.core.model import Execution, Head, PipelineVersion
+from penstock.ports.storage import (
+    ActionRecord,
+    ActionTypeRow,
+    DueTimer,
+    JobRow,
+    KeyRow,
+    Link,
+    LogLine,
+    PipelineRow,
+)
+from penstock.storage import queries, rows
+
+__all__ = ["SqliteReader"]
+
+SQL = queries.load("pipelines") | queries.load("jobs") | queries.load("registry") | queries.load("aggregates")
+_LAST = 2**62
+
+
+class SqliteReader:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _one(self, query: str, **parameters: Any) -> Any:
+        return self._connection.execute(SQL[query], parameters).fetchone()
+
+    def _all(self, query: str, **parameters: Any) -> list[Any]:
+        return self._connection.execute(SQL[query], parameters).fetchall()
+
+    async def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None:
+        row = self._one("pipeline", account=account, region=region, name=name)
+        return rows.pipeline_row(row) if row is not None else None
+
+    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]:
+        found = self._all("pipelines", account=account, region=region, after=after, rows_max=rows_max)
+        return [rows.pipeline_row(row) for row in found]
+
+    async def regions(self, account: str) -> list[str]:
+        return [region for (region,) in self._all("regions", account=account)]
+
+    async def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None:
+        row = self._one("load_version", account=account, pipeline_id=pipeline_id, number=number)
+        return rows.decode_version(row[0]) if row is not None else None
+
+    async def version_created_at(self, account: str, pipeline_id: str, number: int) -> float:
+        at: float = self._one("version_created_at", account=account, pipeline_id=pipeline_id, number=number)[0]
+        return at
+
+    async def head(self, account: str, pipeline_id: str) -> Head | None:
+        row = self._one("head", account=account, pipeline_id=pipeline_id)
+        return rows.decode_head(row[0]) if row is not None else None
+
+    async def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
+        row = self._one("execution", account=account, pipeline_id=pipeline_id, execution_id=execution_id)
+        return rows.decode_execution(row[0]) if row is not None else None
+
+    async def executions(
+        self, account: str, pipeline_id: str, before: int | None, rows_max: int
+    ) -> list[Execution]:
+        found = self._all(
+            "executions", account=account, pipeline_id=pipeline_id, before=before or _LAST, rows_max=rows_max
+        )
+        return [rows.decode_execution(document) for (document,) in found]
+
+    async def runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[ActionRecord]:
+        before_execution, before_number = before or (_LAST, _LAST)
+        if execution_number is None:
+            found = self._all(
+                "runs",
+                account=account,
+                pipeline_id=pipeline_id,
+                before_execution=before_execution,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        else:
+            found = self._all(
+                "runs_of_execution",
+                account=account,
+                pipeline_id=pipeline_id,
+                execution_number=execution_number,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        return [rows.action_record(row) for row in found]
+
+    async def job(self, job_id: str) -> JobRow | None:
+        row = self._one("job_with_work", id=job_id)
+        return rows.job_row(row) if row is not None else None
+
+    async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
+        return self._one("has_claimable", type_key=type_key, query_key=query_key, now=now) is not None
+
+    async def next_visible_at(self, type_key: str, query_key: str) -> float | None:
+        row = self._one("next_visible_at", type_key=type_key, query_key=query_key)
+        return row[0] if row is not None else None
+
+    async def leased_jobs(self) -> list[JobRow]:
+        return [rows.job_row(row) for row in self._all("leased_jobs")]
+
+    async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:
+        return [rows.due_timer(row) for row in self._all("due_timers", now=now, rows_max=rows_max)]
+
+    async def next_due_at(self) -> float | None:
+        row = self._one("next_due_at")
+        return row[0] if row is not None else None
+
+    async def action_type(self, type_key: str) -> ActionTypeRow | None:
+        row = self._one("action_type", type_key=type_key)
+        return rows.action_type_row(row) if row is not None else None
+
+    async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
+        found = self._all("action_types", account=account, region=region, after=after, rows_max=rows_max)
+        return [rows.action_type_row(row) for row in found]
+
+    async def link(self, account: str, provider: str, version: str) -> Link | None:
+        row = self._one("link", account=account, provider=provider, version=version)
+        return rows.link(row) if row is not None else None
+
+    async def client(self, client_id: str) -> Link | None:
+        row = self._one("client", client_id=client_id)
+        return rows.link(row) if row is not None else None
+
+    async def access_key(self, access_key_id: str) -> KeyRow | None:
+        row = self._one("access_key", access_key_id=access_key_id)
+        return rows.key_row(row) if row is not None else None
+
+    async def tags(self, account: str, arn: str) -> dict[str, str]:
+        return dict(self._all("tags", account=account, arn=arn))
+
+    async def log(self, account: str, run_id: str, after: int, rows_max: int) -> list[LogLine]:
+        found = self._all("log", account=account, run_id=run_id, after=after, rows_max=rows_max)
+        return [rows.log_line(row) for row in found]

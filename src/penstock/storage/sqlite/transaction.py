@@ -1,0 +1,239 @@
+"""One open transaction on the writing connection, as the ports describe it."""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from penstock.core.model import Head, Job, PipelineVersion
+from penstock.ports.storage import (
+    Acknowledged,
+    Acknowledgement,
+    ActionTypeRow,
+    Aggregate,
+    Changes,
+    Claim,
+    ClaimedJob,
+    KeyRow,
+    Link,
+    PipelineRow,
+    Watch,
+)
+from penstock.storage import queries
+from penstock.storage.rows import action_type_row, decode_version, encode, link, pipeline_row
+from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
+from penstock.storage.sqlite.aggregates import Aggregates
+from penstock.storage.sqlite.jobs import Jobs
+
+__all__ = ["SqliteTransaction"]
+
+PIPELINES = queries.load("pipelines") | queries.load("jobs")
+REGISTRY = queries.load("registry")
+_OWNED_BY_PIPELINE = (
+    "delete_watches",
+    "delete_versions",
+    "delete_executions",
+    "delete_runs",
+    "delete_events",
+    "delete_timers",
+    "delete_request_tokens",
+    "delete_pipeline",
+)
+
+
+class SqliteTransaction:
+    """Valid within `SqliteStorage.commit` alone."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.aggregates = Aggregates(connection)
+        self._jobs = Jobs(connection)
+
+    def _run(self, sql: str, **parameters: Any) -> sqlite3.Cursor:
+        return self.connection.execute(sql, parameters)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.aggregates.forget()
+            self.connection.execute("ROLLBACK TO part")
+            self.connection.execute("RELEASE part")
+            raise
+        self.connection.execute("RELEASE part")
+
+    def load(self, account: str, pipeline_id: str) -> Aggregate | None:
+        return self.aggregates.load(account, pipeline_id)
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        return self._jobs.find(job_ids)
+
+    def write(self, changes: Changes) -> None:
+        self.aggregates.write(changes)
+
+    def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
+        return self._jobs.claim(claims)
+
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
+        return self._jobs.acknowledge(acknowledgements)
+
+    def redispatch(self, job_id: str) -> str | None:
+        nonce = secrets.token_hex(16)
+        return nonce if self._jobs.redispatch(job_id, nonce) else None
+
+    def clear_timer(self, account: str, kind: str, stamp: str) -> None:
+        self._run(AGGREGATES["clear_timer"], account=account, kind=kind, stamp=stamp)
+
+    def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None:
+        row = self._run(PIPELINES["pipeline"], account=account, region=region, name=name).fetchone()
+        return pipeline_row(row) if row is not None else None
+
+    def pipeline_count(self, account: str, region: str) -> int:
+        count: int = self._run(PIPELINES["pipeline_count"], account=account, region=region).fetchone()[0]
+        return count
+
+    def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None:
+        row = self._run(
+            AGGREGATES["load_version"], account=account, pipeline_id=pipeline_id, number=number
+        ).fetchone()
+        return decode_version(row[0]) if row is not None else None
+
+    def add_pipeline(self, row: PipelineRow, head: Head) -> None:
+        self._run(
+            PIPELINES["insert_pipeline"],
+            account=row.account,
+            region=row.region,
+            name=row.name,
+            id=row.id,
+            version=row.version,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            head=encode(head),
+        )
+
+    def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None:
+        self._run(
+            PIPELINES["insert_version"],
+            account=row.account,
+            pipeline_id=row.id,
+            number=version.number,
+            created_at=at,
+            document=encode(version),
+        )
+        self._run(
+            PIPELINES["update_version"],
+            account=row.account,
+            pipeline_id=row.id,
+            version=version.number,
+            updated_at=at,
+        )
+        # A new version may name partner types whose links the kept aggregate never looked up.
+        self.aggregates.drop(row.account, row.id)
+
+    def delete_pipeline(self, row: PipelineRow, at: float) -> None:
+        self._run(PIPELINES["delete_jobs_of_pipeline"], account=row.account, pipeline_id=row.id, at=at)
+        for query in _OWNED_BY_PIPELINE:
+            self._run(PIPELINES[query], account=row.account, pipeline_id=row.id)
+        self.aggregates.drop(row.account, row.id)
+
+    def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None:
+        self._run(PIPELINES["delete_watches"], account=account, pipeline_id=pipeline_id)
+        for watch in watches:
+            self._run(
+                PIPELINES["insert_watch"],
+                account=account,
+                bucket=watch.bucket,
+                object_key=watch.object_key,
+                pipeline_id=pipeline_id,
+                action=watch.action,
+            )
+
+    def request_token(self, account: str, pipeline_id: str, token: str, since: float) -> tuple[bytes, str] | None:
+        row: tuple[bytes, str] | None = self._run(
+            PIPELINES["request_token"], account=account, pipeline_id=pipeline_id, token=token, since=since
+        ).fetchone()
+        return row
+
+    def keep_request_token(
+        self, account: str, pipeline_id: str, token: str, fingerprint: bytes, execution_id: str, now: float
+    ) -> None:
+        self._run(
+            PIPELINES["keep_request_token"],
+            account=account,
+            pipeline_id=pipeline_id,
+            token=token,
+            fingerprint=fingerprint,
+            execution_id=execution_id,
+            created_at=now,
+        )
+
+    def action_type(self, type_key: str) -> ActionTypeRow | None:
+        row = self._run(REGISTRY["action_type"], type_key=type_key).fetchone()
+        return action_type_row(row) if row is not None else None
+
+    def custom_type_count(self, account: str, region: str) -> int:
+        count: int = self._run(REGISTRY["custom_type_count"], account=account, region=region).fetchone()[0]
+        return count
+
+    def put_action_type(self, row: ActionTypeRow) -> None:
+        self._run(
+            REGISTRY["put_action_type"],
+            type_key=row.type_key,
+            account=row.account,
+            region=row.region,
+            owner=row.owner,
+            category=row.category,
+            provider=row.provider,
+            version=row.version,
+            document=row.document,
+            created_at=row.created_at,
+            deleted_at=row.deleted_at,
+        )
+
+    def link(self, account: str, provider: str, version: str) -> Link | None:
+        row = self._run(REGISTRY["link"], account=account, provider=provider, version=version).fetchone()
+        return link(row) if row is not None else None
+
+    def put_link(self, row: Link) -> None:
+        self._run(
+            REGISTRY["put_link"],
+            account=row.account,
+            provider=row.provider,
+            version=row.version,
+            client_id=row.client_id,
+            token_hash=row.token_hash,
+            created_at=row.created_at,
+        )
+        self.aggregates.forget()
+
+    def has_partner_type(self, provider: str, version: str) -> bool:
+        return self._run(REGISTRY["has_partner_type"], provider=provider, version=version).fetchone() is not None
+
+    def has_principal(self, account: str, name: str) -> bool:
+        return self._run(REGISTRY["has_principal"], account=account, name=name).fetchone() is not None
+
+    def put_key(self, row: KeyRow) -> None:
+        self._run(
+            REGISTRY["put_key"],
+            access_key_id=row.access_key_id,
+            account=row.account,
+            name=row.name,
+            arn=row.arn,
+            secret=row.secret,
+            policies=encode(row.policies),
+            created_at=row.created_at,
+        )
+
+    def tags(self, account: str, arn: str) -> dict[str, str]:
+        return dict(self._run(REGISTRY["tags"], account=account, arn=arn).fetchall())
+
+    def set_tags(self, account: str, arn: str, tags: dict[str, str]) -> None:
+        self._run(REGISTRY["delete_tags"], account=account, arn=arn)
+        for key, value in tags.items():
+            self._run(REGISTRY["insert_tag"], account=account, arn=arn, key=key, value=value)
+
+    def append_log(self, account: str, run_id: str, text: str, at: float) -> None:
+        self._run(REGISTRY["append_log"], account=account, run_id=run_id, text=text, at=at)

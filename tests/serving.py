@@ -1,0 +1,98 @@
+"""A real server for tests: `penstock serve` in a process of its own, on a free port, with a data directory of its own."""
+
+import configparser
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+LISTENING = "penstock listening on "
+START_SECONDS_MAX = 20
+
+
+class Server:
+    """Started by `serving`. `kill` is `kill -9`; `start` brings it back on the same data and the same port."""
+
+    def __init__(self, data_dir: Path, *options: str) -> None:
+        self.data_dir = data_dir
+        self._options = options
+        self._port = "0"
+        self.log_path = data_dir.with_name(data_dir.name + ".log")
+        self.start()
+
+    def start(self) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PENSTOCK_", "AWS_"))}
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "penstock", "serve", "--port", self._port]
+                + ["--data-dir", str(self.data_dir), *self._options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith(LISTENING), f"no listening line but {line!r}; {self.log()}"
+        self.url = line.removeprefix(LISTENING).strip()
+        self._port = self.url.rpartition(":")[2]
+
+    def log(self) -> str:
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._wait()
+
+    def stop(self) -> int:
+        """Ask it to end; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def _wait(self) -> int:
+        code = self.process.wait(timeout=30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    @property
+    def root_keys(self) -> dict[str, str]:
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(self.data_dir / "credentials")
+        section = parser["default"]
+        return {name: section[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+
+    def client(self, service: str, keys: dict[str, str] | None = None, region: str = "us-east-1", **config: Any) -> Any:
+        """A boto3 client; root's unless `keys` says otherwise. `config` goes to botocore's Config."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.session.Session().client(
+            service, endpoint_url=self.url, region_name=region, config=Config(**config), **(keys or self.root_keys)
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What `penstock env` exports, for programs that are run against the server."""
+        keys = self.root_keys
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(self.data_dir),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": keys["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def serving(data_dir: Path, *options: str) -> Iterator[Server]:
+    server = Server(data_dir, *options)
+    try:
+        yield server
+    finally:
+        server.stop()
