@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,9 @@ class Server:
 
     def client(self, service: str, keys: dict[str, str] | None = None, region: str = "us-east-1", **config: Any) -> Any:
         """A boto3 client; root's unless `keys` says otherwise. `config` goes to botocore's Config."""
-        import boto3
         from botocore.config import Config
 
-        return boto3.session.Session().client(
+        return _session().client(
             service, endpoint_url=self.url, region_name=region, config=Config(**config), **(keys or self.root_keys)
         )
 
@@ -87,6 +87,14 @@ class Server:
             "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+
+@cache
+def _session() -> Any:
+    """One for all clients: reading the service models is what makes a client dear."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @contextmanager

@@ -45,6 +45,16 @@ def test_a_copy_may_replace_what_was_said(s3, bucket, source):
     assert (head["Metadata"], head["ContentType"], head.get("CacheControl")) == ({"other": "1"}, "text/plain", None)
 
 
+def test_a_copy_has_the_tags_of_its_source_or_those_of_the_request(s3, bucket):
+    source = {"Bucket": bucket, "Key": "a"}
+    s3.put_object(**source, Body=b"", Tagging="team=build&empty=")
+    s3.copy_object(Bucket=bucket, Key="b", CopySource=source, MetadataDirective="REPLACE")
+    tags = [{"Key": "team", "Value": "build"}, {"Key": "empty", "Value": ""}]
+    assert s3.get_object_tagging(Bucket=bucket, Key="b")["TagSet"] == tags
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=source, TaggingDirective="REPLACE", Tagging="x=y")
+    assert s3.get_object_tagging(Bucket=bucket, Key="c")["TagSet"] == [{"Key": "x", "Value": "y"}]
+
+
 def test_a_copy_onto_itself_must_change_something(s3, bucket, source, refusal):
     assert refusal(s3.copy_object, **source, CopySource=source) == ("InvalidRequest", 400)
     s3.copy_object(**source, CopySource=source, MetadataDirective="REPLACE", Metadata={"new": "1"})
@@ -98,7 +108,10 @@ def test_a_copy_of_parts_is_one_part_with_the_etag_of_its_bytes(s3, bucket):
     name = {"Bucket": bucket, "Key": "large"}
     upload = name | {"UploadId": s3.create_multipart_upload(**name, ChecksumAlgorithm="SHA256")["UploadId"]}
     texts = [b"a" * (5 * MIB), b"b"]
-    parts = [s3.upload_part(**upload, PartNumber=n + 1, Body=text, ChecksumAlgorithm="SHA256") for n, text in enumerate(texts)]
+    parts = [
+        s3.upload_part(**upload, PartNumber=n + 1, Body=text, ChecksumAlgorithm="SHA256")
+        for n, text in enumerate(texts)
+    ]
     listed = [{"PartNumber": n + 1, "ETag": part["ETag"]} for n, part in enumerate(parts)]
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
     copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=name)["CopyObjectResult"]

@@ -132,7 +132,10 @@ def test_uploads_are_listed_in_pages_and_rolled_up(s3, bucket):
     rolled = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
     assert [upload["Key"] for upload in rolled["Uploads"]] == ["a", "a", "c"]
     assert rolled["CommonPrefixes"] == [{"Prefix": "b/"}]
-    assert [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")["Uploads"]] == ["b/1", "b/2"]
+    assert [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")["Uploads"]] == [
+        "b/1",
+        "b/2",
+    ]
     assert [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket, KeyMarker="a")["Uploads"]] == [
         "b/1",
         "b/2",

@@ -19,6 +19,7 @@ KEYS = [
     "ünï-coded-猫-\U0001f600",
     "quote'\"<&>;=",
     "back\\slash",
+    "nul\x00 tab\t line\n return\r",
     "x" * 1024,
     "é" * 512,
 ]
@@ -77,9 +78,12 @@ def test_an_object_keeps_what_was_said_of_it(s3, bucket):
     assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", said["SSEKMSKeyId"])
 
 
-def test_acl_tags_and_storage_class_are_tolerated(s3, bucket):
-    s3.put_object(Bucket=bucket, Key="a", Body=TEXT, ACL="private", Tagging="a=b", StorageClass="STANDARD_IA")
-    assert s3.head_object(Bucket=bucket, Key="a")["ContentLength"] == 10
+def test_acl_and_storage_class_are_tolerated_and_tags_are_kept(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=TEXT, ACL="private", Tagging="a=b%20c", StorageClass="STANDARD_IA")
+    assert s3.head_object(Bucket=bucket, Key="a")["TagCount"] == 1
+    assert s3.get_object_tagging(Bucket=bucket, Key="a")["TagSet"] == [{"Key": "a", "Value": "b c"}]
+    s3.put_object(Bucket=bucket, Key="b", Body=TEXT)
+    assert s3.get_object_tagging(Bucket=bucket, Key="b")["TagSet"] == []
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ def test_a_version_that_is_not_there_is_not_found(s3, versioned, refusal):
     missing = {"Bucket": versioned, "Key": "a", "VersionId": "0123"}
     assert refusal(s3.get_object, **missing) == ("NoSuchVersion", 404)
     assert s3.delete_object(**missing)["ResponseMetadata"]["HTTPStatusCode"] == 204
-    assert refusal(s3.get_object, Bucket=versioned, Key="a", VersionId="") == ("InvalidArgument", 400)
+    for nonsense in ("", "a\r\nb: c", "é"):
+        for method in (s3.get_object, s3.delete_object):
+            assert refusal(method, Bucket=versioned, Key="a", VersionId=nonsense) == ("InvalidArgument", 400)
 
 
 def test_what_was_there_before_versioning_is_the_version_null(s3, bucket):

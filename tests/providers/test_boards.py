@@ -24,7 +24,11 @@ DATA = {
     "actionConfiguration": {"configuration": {"Long": "x" * 60_000}},
     "pipelineContext": {"pipelineName": "p", "stage": {"name": "s"}, "action": {"name": "a"}},
     "inputArtifacts": [
-        {"name": "In", "revision": None, "location": {"type": "S3", "s3Location": {"bucketName": "b", "objectKey": "k"}}}
+        {
+            "name": "In",
+            "revision": None,
+            "location": {"type": "S3", "s3Location": {"bucketName": "b", "objectKey": "k"}},
+        }
     ],
     "artifactCredentials": CREDENTIALS,
 }

@@ -145,7 +145,7 @@ def test_output_variables_are_those_of_the_shell_with_all_their_lines(run):
 
 
 def test_output_variables_do_not_leak_into_the_log(run):
-    ran = run("set -x", '{ A=$(printf s3; printf cret); } 2>/dev/null', variables=["A"])
+    ran = run("set -x", "{ A=$(printf s3; printf cret); } 2>/dev/null", variables=["A"])
     assert ran.report.variables == {"A": "s3cret"}
     assert "s3cret" not in ran.log.replace("A=s3cret", "")
 
@@ -199,14 +199,12 @@ def test_a_wait_among_the_commands_waits_for_their_own_children_only(run):
 
 @ON_LINUX
 @pytest.mark.parametrize("executor", [BUBBLEWRAP, "process"])
-def test_cancelling_ends_the_commands(executor, tmp_path):
+def test_cancelling_ends_the_commands(executor, tmp_path, monkeypatch):
     mark = f"cancelled-{os.getpid()}-{executor}"
 
     async def go():
         ran = Ran()
-        job = running(
-            executor, tmp_path, "trap '' TERM; echo started; sleep 100", ran=ran, environment={"OURS": mark}
-        )
+        job = running(executor, tmp_path, "trap '' TERM; echo started; sleep 100", ran=ran, environment={"OURS": mark})
         task = asyncio.create_task(job)
         while "\nstarted\n" not in ran.log:
             ran.heard.clear()
@@ -215,11 +213,8 @@ def test_cancelling_ends_the_commands(executor, tmp_path):
         await asyncio.wait({task})
         assert task.cancelled()
 
-    grace, sandbox.Child.end.__defaults__ = sandbox.Child.end.__defaults__, (0.1,)
-    try:
-        asyncio.run(go())
-    finally:
-        sandbox.Child.end.__defaults__ = grace
+    monkeypatch.setattr(sandbox, "GRACE_SECONDS", 0.1)
+    asyncio.run(go())
     assert gone(mark)
     assert list((tmp_path / "work").iterdir()) == []
 
@@ -287,6 +282,10 @@ class TestBubblewrap:
         ran = sandboxed("for place in /usr /etc/hosts /proc/sys/kernel/hostname; do ! touch -c $place || exit 3; done")
         assert ran.error == ""
 
+    def test_the_kernels_settings_cannot_be_written_to(self, sandboxed):
+        setting = "/proc/sys/vm/swappiness"
+        assert sandboxed(f"value=$(cat {setting})", f"echo $value > {setting}").error.startswith("command 2 exited")
+
     def test_other_processes_are_not_to_be_seen(self, sandboxed):
         ran = sandboxed(f"test ! -e /proc/{os.getpid()}/environ || test $(ls -d /proc/[0-9]* | wc -l) -lt 9")
         assert ran.error == ""
@@ -301,7 +300,9 @@ class TestBubblewrap:
     def test_a_report_that_was_made_a_link_is_not_followed(self, sandboxed, tmp_path):
         (tmp_path / "key").write_text("A\0the server's own\0")
         folder = '"$(dirname "$0")"'
-        ran = sandboxed(f"trap - EXIT; cd {folder}", f"rm -f variables; ln -s {tmp_path}/key variables", variables=["A"])
+        ran = sandboxed(
+            f"trap - EXIT; cd {folder}", f"rm -f variables; ln -s {tmp_path}/key variables", variables=["A"]
+        )
         assert ran.error == ""
         assert ran.report.variables == {}
 
@@ -320,3 +321,14 @@ def test_without_bubblewrap_none_is_detected(monkeypatch):
 
 def test_a_plain_process_is_started_as_it_is(tmp_path):
     assert confined(["/bin/sh", "script"], Confinement("process", (tmp_path,)), tmp_path) == ["/bin/sh", "script"]
+
+
+def test_a_shell_that_never_began_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr("penstock.providers.commands.action.shell", lambda: "/nowhere/sh")
+
+    async def go():
+        ran = Ran()
+        await running("process", tmp_path, "true", ran=ran)
+        return ran
+
+    assert asyncio.run(go()).error == "the shell exited with code 127, before the first command began"

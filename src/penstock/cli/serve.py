@@ -1,40 +1,82 @@
 """`penstock serve`: the server, in the foreground."""
 
 import asyncio
+import errno
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.client import Failed
+
+if TYPE_CHECKING:
+    from penstock.server.settings import Settings
+
 __all__ = ["command"]
+
+EXECUTORS = ["auto", "bubblewrap", "container", "process", "off"]
+
+# What bind says of an address that cannot be had, as against a file
+_OF_ADDRESSES = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 @click.command("serve")
 @click.option("--host", help="Address to bind.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port; 0 picks a free one.  [default: 4570]")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Database, artifacts, credentials and key.")
-@click.option("--database-url", help="sqlite:///PATH.  [default: in the data directory]")
-@click.option("--artifacts-url", help="file:///PATH.  [default: in the data directory]")
-@click.option("--key-file", type=click.Path(path_type=Path), help="Key that seals secrets.  [default: DATA_DIR/key]")
-@click.option("--account-id", help="Account of the root credentials.  [default: 123456789012]")
-@click.option("--region", help="Region of requests that carry none.  [default: us-east-1]")
-@click.option("--root-access-key-id", help="Root credentials.  [default: made at the first start]")
-@click.option("--root-secret-access-key", help="Root credentials.  [default: made at the first start]")
+@click.option("--port", type=int, help="Port; 0 picks a free one and prints it.  [default: 4570]")
 @click.option(
-    "--ack-timeout", type=float, help="Seconds before an unacknowledged job is handed out anew.  [default: 60]"
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Database, artifacts, credentials and key.  [default: $XDG_DATA_HOME/penstock]",
 )
-@click.option("--continuation-delay", type=float, help="Seconds before the follow-up of a continued job.  [default: 5]")
-@click.option("--executor", help="Where commands run: auto, bubblewrap, process, off.  [default: auto]")
-@click.option("--auth", help="sigv4, or off: any caller is root, on loopback only.  [default: sigv4]")
+@click.option("--database-url", metavar="URL", help="sqlite:///PATH.  [default: in the data directory]")
+@click.option("--artifacts-url", metavar="URL", help="file:///PATH.  [default: in the data directory]")
 @click.option(
-    "--config", type=click.Path(path_type=Path), envvar="PENSTOCK_CONFIG", help="TOML file with these options."
+    "--key-file",
+    type=click.Path(path_type=Path),
+    help="Key that seals secrets and session tokens; PENSTOCK_KEY may hold the key itself.  [default: DATA_DIR/key]",
+)
+@click.option("--account-id", metavar="ID", help="Account of the root credentials.  [default: 123456789012]")
+@click.option("--region", help="Region of requests that carry none.  [default: us-east-1]")
+@click.option("--root-access-key-id", metavar="ID", help="Root credentials.  [default: made at the first start]")
+@click.option("--root-secret-access-key", metavar="KEY", help="Root credentials.  [default: made at the first start]")
+@click.option(
+    "--ack-timeout",
+    type=float,
+    metavar="SECONDS",
+    help="How long a polled job waits for its acknowledgement before it is handed out again.  [default: 60]",
+)
+@click.option(
+    "--continuation-delay",
+    type=float,
+    metavar="SECONDS",
+    help="Between a success with a continuation token and the follow-up job.  [default: 5]",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    help="Where build commands run; auto takes bubblewrap where it works, else a plain process on a loopback address, "
+    "else none.  [default: auto]",
+)
+@click.option(
+    "--auth",
+    type=click.Choice(["sigv4", "off"]),
+    help="With off, any caller is root; on a loopback address only.  [default: sigv4]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="PENSTOCK_CONFIG",
+    help="TOML file with these options.  [default: PENSTOCK_CONFIG, else none]",
 )
 def command(config: Path | None, **given: Any) -> None:
     """Serve pipelines until Ctrl-C or SIGTERM.
 
-    Every option is also an environment variable, PENSTOCK_ and its name in capitals, and a key of the TOML file.
+    The first line on standard output says where, once requests are accepted; 'penstock env' says how to use it.
+
+    Every option is also an environment variable, PENSTOCK_ and its name in capitals with _ for -, and a key of the TOML
+    file. Options win over the environment, the environment over the file.
     """
     from penstock.server.settings import SettingsError, load
 
@@ -47,16 +89,30 @@ def command(config: Path | None, **given: Any) -> None:
     sys.exit(_serve(settings))
 
 
-def _serve(settings: Any) -> int:
+def _serve(settings: "Settings") -> int:
+    from sqlite3 import DatabaseError
+
+    import uvloop
+
     from penstock.server.main import serve
     from penstock.storage.migrate import SchemaTooNew
     from penstock.storage.sqlite.connection import DatabaseInUse
 
     try:
-        import uvloop
-
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(settings))
-    except (DatabaseInUse, SchemaTooNew, OSError, ValueError) as problem:
-        sys.stderr.write(f"penstock: {problem}\n")
-        return 1
+    except DatabaseError as problem:
+        raise Failed(f"the database {settings.database} cannot be used: {problem}") from None
+    except OSError as problem:
+        raise Failed(_reason(problem, settings)) from None
+    except (DatabaseInUse, SchemaTooNew, ValueError) as problem:
+        raise Failed(str(problem)) from None
+
+
+def _reason(problem: OSError, settings: "Settings") -> str:
+    said = (problem.strerror or str(problem)).lower()
+    if problem.filename is not None:
+        return f"{problem.filename}: {said}"
+    if problem.errno in _OF_ADDRESSES or "name or service not known" in said:
+        return f"cannot listen on {settings.host}, port {settings.port}: {said}; choose with --host and --port"
+    return said

@@ -1,11 +1,7 @@
-"""Until the console is built: one plain page of the root account's pipelines and their stages.
-
-It shows what anybody on this machine may see, so a server on a loopback address serves it and no other does.
-"""
+"""Until the console is built: one plain page of the root account's pipelines and their stages."""
 
 from html import escape
 
-from penstock.http.asgi import Receive, Scope, Send, header, respond
 from penstock.operations.call import Call, Environment
 from penstock.operations.executions import get_pipeline_state
 from penstock.operations.pipelines import list_pipelines
@@ -14,10 +10,8 @@ from penstock.wire import types as wire
 
 __all__ = ["Console"]
 
-HTML = b"text/html; charset=utf-8"
 REFRESH_SECONDS = 3
 ROWS_MAX = 200
-_LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1f24; }
 h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem; } ol { list-style: none; padding: 0; display: flex; flex-wrap: wrap; }
@@ -29,30 +23,12 @@ small { color: #57606a; }
 
 
 class Console:
-    """ASGI: the page, for GET requests that name this machine as their host."""
-
-    def __init__(self, environment: Environment, account: str, is_loopback: bool) -> None:
+    def __init__(self, environment: Environment, account: str) -> None:
         self._environment = environment
         self._account = account
-        self._is_loopback = is_loopback
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        host = (header(scope, b"host") or b"").rpartition(b":")[0] or header(scope, b"host") or b""
-        if not self._is_loopback or host not in _LOOPBACK:
-            text = b"The page of pipelines is served on loopback addresses only.\n"
-            await respond(send, 403, text, b"text/plain")
-        elif scope["method"] not in ("GET", "HEAD"):
-            await respond(send, 405, b"", b"text/plain", (b"allow", b"GET"))
-        else:
-            await respond(
-                send,
-                200,
-                (await self._page()).encode(),
-                HTML,
-                (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
-            )
-
-    async def _page(self) -> str:
+    async def page(self) -> str:
+        """The page as HTML."""
         sections = []
         for region in await self._environment.reader.regions(self._account):
             principal = Principal(f"arn:aws:iam::{self._account}:root", self._account, "root", "")

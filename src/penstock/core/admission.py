@@ -12,9 +12,7 @@ from penstock.core.model import ExecutionMode, Pipeline, StageSlot
 __all__ = ["admit", "release"]
 
 
-def admit(
-    slot: StageSlot | None, stage: str, execution_id: str, mode: ExecutionMode, now: float
-) -> Iterator[Event]:
+def admit(slot: StageSlot | None, stage: str, execution_id: str, mode: ExecutionMode, now: float) -> Iterator[Event]:
     """Let an execution into a stage, or make it wait; `slot` is None where the stage keeps none."""
     if slot is None or mode == "PARALLEL" or (slot.occupant is None and slot.is_enabled and not slot.waiting):
         yield StageEntered(execution_id, stage, now)

@@ -13,9 +13,7 @@ _ALPHABET = string.ascii_letters + string.digits
 _PIPELINE_LENGTH, _ARTIFACT_LENGTH, _RANDOM_LENGTH = 20, 10, 7
 
 
-def store_of(
-    declaration: wire.PipelineDeclaration, action: wire.ActionDeclaration, region: str
-) -> wire.ArtifactStore:
+def store_of(declaration: wire.PipelineDeclaration, action: wire.ActionDeclaration, region: str) -> wire.ArtifactStore:
     """The artifact store of the action's region."""
     if declaration.artifact_store is not None:
         return declaration.artifact_store

@@ -87,8 +87,6 @@ class TimerFired(Struct, frozen=True):
 
     kind: str
     stamp: str
-    execution_id: str | None = None
-    job: Job | None = None
 
 
 Command = (

@@ -12,8 +12,9 @@ from penstock.core.events import ActionEnded, ActionStarted, Event, JobEnded, Jo
 
 __all__ = ["TIMER_KINDS", "ClearTimer", "Effect", "EndJob", "OfferJob", "SetTimer", "effects_of"]
 
-# What the timers are for: the end of an action's time, of one job's time, of an approval's; a source that may have changed.
-TIMER_KINDS = ("ActionTimeout", "JobTimeout", "SourceChanged")
+# What the timers are for: the earliest deadline of a pipeline's actions, the end of one job's time, a source that may have
+# changed. The first is set by `step` itself, from the state; the others with the acknowledgement and the new object.
+TIMER_KINDS = ("Deadline", "JobTimeout", "SourceChanged")
 
 
 class OfferJob(Struct, frozen=True):
@@ -32,14 +33,13 @@ class EndJob(Struct, frozen=True):
 
 
 class SetTimer(Struct, frozen=True):
-    kind: Literal["ActionTimeout"]
+    kind: Literal["Deadline"]
     stamp: str
-    execution_id: str
     due_at: float
 
 
 class ClearTimer(Struct, frozen=True):
-    kind: Literal["ActionTimeout", "JobTimeout"]
+    kind: Literal["JobTimeout"]
     stamp: str
 
 
@@ -49,7 +49,6 @@ Effect = OfferJob | EndJob | SetTimer | ClearTimer
 def effects_of(event: Event) -> Iterator[Effect]:
     match event:
         case ActionStarted():
-            yield SetTimer("ActionTimeout", event.run_id, event.execution_id, event.timeout_at)
             if event.job is not None:
                 yield OfferJob(event.execution_id, event.stage, event.action, event.run_id, event.job, event.at)
         case JobOffered():
@@ -58,7 +57,6 @@ def effects_of(event: Event) -> Iterator[Effect]:
             yield EndJob(event.job_id, event.status, event.at)
             yield ClearTimer("JobTimeout", event.job_id)
         case ActionEnded():
-            yield ClearTimer("ActionTimeout", event.run_id)
             if event.job_id is not None:
                 yield EndJob(event.job_id, event.job_status, event.at)
                 yield ClearTimer("JobTimeout", event.job_id)

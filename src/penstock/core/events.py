@@ -15,6 +15,7 @@ from penstock.wire import types as wire
 __all__ = [
     "ActionEnded",
     "ActionStarted",
+    "AlarmSet",
     "DeclarationReplaced",
     "Event",
     "ExecutionCancelling",
@@ -156,6 +157,13 @@ class ExecutionEnded(_Event, frozen=True, tag="ExecutionEnded"):
     by: str | None = None
 
 
+class AlarmSet(_Event, frozen=True, tag="AlarmSet"):
+    """The pipeline's timer for deadlines has fired; `due_at` is when it does so next, None if nothing has a deadline."""
+
+    at: float
+    due_at: float | None = None
+
+
 class TransitionChanged(_Event, frozen=True, tag="TransitionChanged"):
     stage: str
     enabled: bool
@@ -170,7 +178,8 @@ class DeclarationReplaced(_Event, frozen=True, tag="DeclarationReplaced"):
 
 
 Event = (
-    ExecutionStarted
+    AlarmSet
+    | ExecutionStarted
     | StageReached
     | StageEntered
     | ActionStarted

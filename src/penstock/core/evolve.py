@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from penstock.core.events import (
     ActionEnded,
     ActionStarted,
+    AlarmSet,
     DeclarationReplaced,
     Event,
     ExecutionCancelling,
@@ -65,6 +66,8 @@ def evolve(state: Pipeline, event: Event) -> Pipeline:  # noqa: C901, PLR0911 - 
         case TransitionChanged():
             transition = Transition(event.enabled, event.by, event.at, event.reason)
             return _with_slot(state, event.stage, transition=transition)
+        case AlarmSet():
+            return replace(state, head=replace(state.head, alarm_at=event.due_at))
         case DeclarationReplaced():
             return _declaration_replaced(state, event)
         case _:
@@ -112,9 +115,7 @@ def _execution_started(state: Pipeline, event: ExecutionStarted) -> Pipeline:
 
 def _stage_reached(state: Pipeline, event: StageReached) -> Pipeline:
     execution = state.executions[event.execution_id]
-    state = _with_execution(
-        state, replace(execution, waiting=True, waiting_since=event.at, updated_at=event.at)
-    )
+    state = _with_execution(state, replace(execution, waiting=True, waiting_since=event.at, updated_at=event.at))
     waiting = (*state.head.slots[event.stage].waiting, event.execution_id)
     return _with_slot(state, event.stage, waiting=waiting)
 
@@ -128,18 +129,18 @@ def _stage_entered(state: Pipeline, event: StageEntered) -> Pipeline:
         return state
     slot = state.head.slots[event.stage]
     waiting = tuple(other for other in slot.waiting if other != event.execution_id)
-    return _with_slot(
-        state, event.stage, occupant=event.execution_id, latest=event.execution_id, waiting=waiting
-    )
+    return _with_slot(state, event.stage, occupant=event.execution_id, latest=event.execution_id, waiting=waiting)
 
 
 def _action_started(state: Pipeline, event: ActionStarted) -> Pipeline:
     execution = state.executions[event.execution_id]
     number = execution.runs_started + 1
     state = _with_execution(state, replace(execution, runs_started=number))
+    state = _with_alarm(state, event.timeout_at)
     run = ActionRun(
         id=event.run_id,
         number=number,
+        deadline_at=event.timeout_at,
         status="InProgress",
         started_at=event.at,
         changed_at=event.at,
@@ -148,6 +149,12 @@ def _action_started(state: Pipeline, event: ActionStarted) -> Pipeline:
         outputs=event.job.work.outputs if event.job is not None else (),
     )
     return _with_run(state, event.execution_id, event.stage, event.action, run)
+
+
+def _with_alarm(state: Pipeline, deadline_at: float) -> Pipeline:
+    if state.head.alarm_at is not None and state.head.alarm_at <= deadline_at:
+        return state
+    return replace(state, head=replace(state.head, alarm_at=deadline_at))
 
 
 def _run(state: Pipeline, event: ActionEnded | JobOffered | JobEnded) -> ActionRun:
@@ -214,9 +221,7 @@ def _revised(output: Artifact, revision: wire.CurrentRevision | None) -> Artifac
     return output if revision is None else replace(output, revision=revision.revision)
 
 
-def _with_revision(
-    execution: Execution, action: str, run: ActionRun, revision: wire.CurrentRevision
-) -> Execution:
+def _with_revision(execution: Execution, action: str, run: ActionRun, revision: wire.CurrentRevision) -> Execution:
     names = {output.name for output in run.outputs}
     kept = tuple(known for known in execution.revisions if known.name not in names)
     made = tuple(
@@ -260,9 +265,7 @@ def _execution_stopping(state: Pipeline, event: ExecutionStopping) -> Pipeline:
         name: replace(run, status="Stopping") if run.status == "InProgress" else run
         for name, run in execution.stages.items()
     }
-    return _with_execution(
-        state, replace(execution, status="Stopping", stop=stop, stages=stages, updated_at=event.at)
-    )
+    return _with_execution(state, replace(execution, status="Stopping", stop=stop, stages=stages, updated_at=event.at))
 
 
 def _execution_ended(state: Pipeline, event: ExecutionEnded) -> Pipeline:

@@ -62,6 +62,4 @@ def declared_action(declaration: wire.PipelineDeclaration, stage: str, name: str
     for action in declared_stage(declaration, stage).actions:
         if action.name == name:
             return action
-    raise ActionNotFound(
-        f"The action '{name}' does not exist in stage '{stage}' of pipeline '{declaration.name}'"
-    )
+    raise ActionNotFound(f"The action '{name}' does not exist in stage '{stage}' of pipeline '{declaration.name}'")

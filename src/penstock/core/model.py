@@ -78,6 +78,7 @@ class ActionRun(Struct, frozen=True, omit_defaults=True):
     started_at: float
     changed_at: float
     number: int = 0
+    deadline_at: float | None = None
     job_id: str | None = None
     token: str | None = None
     summary: str | None = None
@@ -162,7 +163,11 @@ class StageSlot(Struct, frozen=True, omit_defaults=True):
 
 
 class Head(Struct, frozen=True, omit_defaults=True):
-    """What the executions of a pipeline share. `id` outlives no delete: a namesake made later has another."""
+    """What the executions of a pipeline share. `id` outlives no delete: a namesake made later has another.
+
+    `alarm_at` is when the pipeline's one timer for deadlines fires: never later than the earliest deadline of what works,
+    often earlier. A deadline that moves away leaves it alone, so an action that ends in time costs no timer.
+    """
 
     id: str
     account: str
@@ -172,6 +177,7 @@ class Head(Struct, frozen=True, omit_defaults=True):
     mode: ExecutionMode
     slots: dict[str, StageSlot]
     executions_started: int = 0
+    alarm_at: float | None = None
 
 
 class Pipeline(Struct, frozen=True):
@@ -218,4 +224,5 @@ class Job(Struct, frozen=True, omit_defaults=True):
     status: JobStatus
     nonce: str | None = None
     client_id: str | None = None
+    timeout_seconds: int | None = None
     ended: bool = False

@@ -35,13 +35,13 @@ from penstock.core.commands import (
     StopExecution,
     TimerFired,
 )
-from penstock.core.effects import Effect, effects_of
+from penstock.core.effects import Effect, SetTimer, effects_of
 from penstock.core.events import Event
 from penstock.core.evolve import evolve
 from penstock.core.lookup import open_executions
 from penstock.core.model import Pipeline
 from penstock.core.moment import Moment
-from penstock.core.transitions import approval, execution, job, stage, transition
+from penstock.core.transitions import approval, deadline, execution, job, stage, transition
 from penstock.wire import types as wire
 
 __all__ = ["Step", "step"]
@@ -55,6 +55,7 @@ class Step(Struct, frozen=True):
 
 def step(state: Pipeline, command: Command, moment: Moment) -> Step:
     """Decide, apply, and let the consequences settle. Raises `Refusal` if the command cannot be carried out."""
+    before = state
     events: list[Event] = []
     effects: list[Effect] = []
     fresh = list(_decide(state, command, moment))
@@ -67,6 +68,9 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
         assert rounds_left > 0, "a step does not settle"
         rounds_left -= 1
         fresh = _settle(state, moment)
+    alarm_at = state.head.alarm_at
+    if alarm_at is not None and alarm_at != before.head.alarm_at:
+        effects.append(SetTimer("Deadline", state.head.id, alarm_at))
     return Step(state, tuple(events), tuple(effects))
 
 
@@ -101,7 +105,7 @@ def _fire(state: Pipeline, command: TimerFired, moment: Moment) -> Iterator[Even
         source = command.stamp.partition("/")[2]
         trigger = wire.ExecutionTrigger(trigger_type="PollForSourceChanges", trigger_detail=source)
         return execution.start(state, StartExecution(trigger), moment)
-    return job.run_out(state, command, moment)
+    return deadline.fire(state, command, moment)
 
 
 def _settle(state: Pipeline, moment: Moment) -> list[Event]:
@@ -115,7 +119,5 @@ def _settle(state: Pipeline, moment: Moment) -> list[Event]:
 
 def _rounds_max(state: Pipeline) -> int:
     """More rounds than this cannot be: each takes an execution on by a group of actions or across a stage's edge."""
-    groups = sum(
-        2 + len(stage.actions) for version in state.versions.values() for stage in version.declaration.stages
-    )
+    groups = sum(2 + len(stage.actions) for version in state.versions.values() for stage in version.declaration.stages)
     return (len(state.executions) + 2) * (groups + 2) + 8

@@ -111,17 +111,19 @@ class Batch:
                 if effect.job_id in self._jobs:
                     self._jobs[effect.job_id] = replace(self._jobs[effect.job_id], ended=True)
             case SetTimer():
-                row = TimerRow(head.account, head.id, effect.kind, effect.stamp, effect.execution_id, effect.due_at)
+                row = TimerRow(head.account, head.id, effect.kind, effect.stamp, effect.due_at)
                 self._timers_set[head.account, effect.kind, effect.stamp] = row
             case ClearTimer():
-                self._clear(head.account, effect.kind, effect.stamp)
+                job = self._jobs.get(effect.stamp)
+                # A job that has no time of its own never had a timer.
+                if job is None or job.timeout_seconds is not None:
+                    self._clear(head.account, effect.kind, effect.stamp)
             case _:
                 assert_never(effect)
 
     def _clear(self, account: str, kind: str, stamp: str) -> None:
-        key = (account, kind, stamp)
-        if self._timers_set.pop(key, None) is None:
-            self._timers_cleared[key] = None
+        self._timers_set.pop((account, kind, stamp), None)
+        self._timers_cleared[account, kind, stamp] = None
 
     def write(self) -> list[str]:
         """Write it all, and give the topics of those who wait for it."""
@@ -182,8 +184,10 @@ def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: fl
     changes.aggregates.append(Aggregate(touched.now, revision))
     known = touched.before.pipeline.executions
     for execution_id, execution in touched.now.executions.items():
-        if known.get(execution_id) is not execution:
-            changes.executions.append(ExecutionRow(account, pipeline_id, execution))
+        before = known.get(execution_id)
+        if before is not execution:
+            status = before.status if before is not None else None
+            changes.executions.append(ExecutionRow(account, pipeline_id, execution, status))
     for (execution_id, stage, action, run_id), run_input in touched.runs.items():
         execution = touched.now.executions[execution_id]
         run = execution.stages[stage].actions[action]

@@ -30,7 +30,7 @@ from penstock.core.commands import Command
 from penstock.core.events import Event, ExecutionStarted
 from penstock.core.model import Job
 from penstock.core.moment import Moment
-from penstock.core.refusals import Refusal
+from penstock.core.refusals import JobNotInProgress, Refusal
 from penstock.engine.batch import Batch, JobGone, PipelineGone
 from penstock.ports.clock import Clock, Ids
 from penstock.ports.storage import (
@@ -299,6 +299,9 @@ def _decide(transaction: Transaction, steps: Batch, item: _Run, now: float) -> N
             _refuse_repeat(transaction, item.account, item.pipeline_id, item.once)
         if item.make is not None and item.job_id is not None:
             job = steps.find_job(item.job_id, item.account)
+            if job.ended:
+                # Its pipeline may be gone: the job alone knows that it is too late.
+                raise JobNotInProgress(f"The job '{job.id}' is {job.status}; it takes no further result")
             item.outcome = steps.run(job.account, job.pipeline_id, item.make(job))
         elif item.command is not None and item.account is not None:
             item.outcome = steps.run(item.account, item.pipeline_id, item.command)

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from penstock.http.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, header, read_body, respond
+from penstock.http.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body, respond
 from penstock.http.status import Metrics
 from penstock.operations.call import Call, Environment
 from penstock.operations.registry import HANDLERS, Route
@@ -27,6 +27,8 @@ from penstock.wire.errors import (
 )
 
 __all__ = ["Api"]
+
+Headers = dict[bytes, bytes]
 
 log = logging.getLogger("penstock.api")
 
@@ -52,9 +54,10 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         target = "unknown"
         try:
-            route = _route(scope)
+            headers = dict(scope["headers"])
+            route = _route(scope["method"], headers)
             target = route.operation.name
-            body = encode(await self._serve(scope, receive, route))
+            body = encode(await self._serve(scope, receive, route, headers))
             status = 200
         except ApiError as problem:
             body, status = problem.body(), problem.status
@@ -67,7 +70,7 @@ class Api:
         self._metrics.count(target, status)
         await respond(send, status, body, JSON)
 
-    async def _serve(self, scope: Scope, receive: Receive, route: Route) -> Struct | None:
+    async def _serve(self, scope: Scope, receive: Receive, route: Route, headers: Headers) -> Struct | None:
         environment = self._environment
         try:
             body = await read_body(receive, BODY_BYTES_MAX)
@@ -85,8 +88,8 @@ class Api:
             principal.account,
             region,
             environment,
-            _seconds(scope, b"x-penstock-wait-seconds", WAIT_SECONDS_MAX) or 0.0,
-            _seconds(scope, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
+            _seconds(headers, b"x-penstock-wait-seconds", WAIT_SECONDS_MAX) or 0.0,
+            _seconds(headers, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
         )
         return await route.handler(request, call)
 
@@ -97,20 +100,19 @@ class Api:
         self._environment.door.allow(principal, route.iam_action, resource, context)
 
 
-def _route(scope: Scope) -> Route:
-    target = header(scope, b"x-amz-target") or b""
-    route = HANDLERS.get(target.decode("latin-1"))
-    if route is None or scope["method"] != "POST":
+def _route(method: str, headers: Headers) -> Route:
+    route = HANDLERS.get(headers.get(b"x-amz-target", b"").decode("latin-1"))
+    if route is None or method != "POST":
         raise UnknownOperationException
-    content_type = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
-    if content_type not in _JSON_TYPES:
+    content_type = headers.get(b"content-type", b"")
+    if content_type != JSON and content_type.partition(b";")[0].strip().lower() not in _JSON_TYPES:
         raise SerializationException("The content type of a request is application/x-amz-json-1.1")
     return route
 
 
-def _seconds(scope: Scope, name: bytes, seconds_max: float) -> float | None:
+def _seconds(headers: Headers, name: bytes, seconds_max: float) -> float | None:
     """A pause that a worker asks for in a header, within its bounds."""
-    text = header(scope, name)
+    text = headers.get(name)
     if text is None:
         return None
     try:

@@ -1,7 +1,7 @@
 """CreateCustomActionType, DeleteCustomActionType, ListActionTypes; and finding the types that a declaration names."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 from msgspec.structs import replace
@@ -33,6 +33,7 @@ _decode_partner = msgspec.json.Decoder(wire.ActionTypeDeclaration).decode
 _encode = msgspec.json.Encoder().encode
 
 
+@lru_cache(1024)
 def rules_of(row: ActionTypeRow) -> ActionTypeRules:
     if row.owner == "Custom":
         return ActionTypeRules.of_custom(_decode_custom(row.document))

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-__all__ = ["Location", "ScopedCredentials", "ScopedKeys", "Scope"]
+__all__ = ["Location", "Scope", "ScopedCredentials", "ScopedKeys"]
 
 
 class Location(Struct, frozen=True):

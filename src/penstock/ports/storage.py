@@ -81,9 +81,12 @@ class Aggregate(Struct, frozen=True):
 
 
 class ExecutionRow(Struct, frozen=True):
+    """An execution to write; `status_before` is what it has in the database, None for a new one."""
+
     account: str
     pipeline_id: str
     execution: Execution
+    status_before: str | None
 
 
 class RunInput(Struct, frozen=True, omit_defaults=True):
@@ -148,7 +151,6 @@ class TimerRow(Struct, frozen=True):
     pipeline_id: str
     kind: str
     stamp: str
-    execution_id: str | None
     due_at: float
 
 
@@ -157,7 +159,6 @@ class DueTimer(Struct, frozen=True):
     pipeline_id: str
     kind: str
     stamp: str
-    execution_id: str | None
 
 
 class Changes(Struct):
@@ -305,10 +306,11 @@ class Reader(Protocol):
 
     async def job(self, job_id: str) -> JobRow | None: ...
 
-    async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool: ...
+    async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
+        """Whether a claim is worth its transaction. A no is sure, a yes may come to nothing."""
 
-    async def next_visible_at(self, type_key: str, query_key: str) -> float | None:
-        """When the next job of that kind may be claimed; None if none waits."""
+    async def next_visible_at(self, type_key: str, query_key: str) -> float:
+        """A time before which nothing of that kind can be claimed; infinity if none waits."""
 
     async def leased_jobs(self) -> list[JobRow]:
         """Open jobs that servers' own workers hold."""
@@ -411,4 +413,3 @@ class Storage(Protocol):
         """
 
     async def close(self) -> None: ...
-

@@ -6,6 +6,7 @@ open the database ─► offer lost jobs again ─► listen ─► workers ─�
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -54,7 +55,8 @@ async def serve(settings: Settings) -> int:
 
 def _bind(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, the event loop turns off the delay that gathers small packets.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
@@ -119,6 +121,7 @@ async def _listen(installation: Installation, listening: socket.socket) -> tuple
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
@@ -144,6 +147,8 @@ def _announce(settings: Settings, listening: socket.socket) -> str:
 
 def _start_workers(installation: Installation, url: str) -> list[Worker]:
     settings = installation.settings
+    # What a killed server's jobs left behind: they begin anew, in empty folders.
+    shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
     board = DirectBoard(installation.environment, url, settings.account_id, settings.region)
     return [Worker(provider, board, SLOTS, poll_seconds=0.0) for provider in installation.providers]
 

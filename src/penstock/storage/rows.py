@@ -9,7 +9,6 @@ from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, Pipeli
 from penstock.ports.storage import (
     ActionRecord,
     ActionTypeRow,
-    ClaimedJob,
     DueTimer,
     JobRow,
     KeyRow,
@@ -22,10 +21,10 @@ from penstock.ports.storage import (
 __all__ = [
     "action_record",
     "action_type_row",
-    "claimed_job",
     "decode_execution",
     "decode_head",
     "decode_version",
+    "decode_work",
     "due_timer",
     "encode",
     "encode_events",
@@ -43,7 +42,7 @@ encode = msgspec.json.Encoder().encode
 decode_head = msgspec.json.Decoder(Head).decode
 decode_execution = msgspec.json.Decoder(Execution).decode
 decode_version = msgspec.json.Decoder(PipelineVersion).decode
-_decode_work = msgspec.json.Decoder(JobWork).decode
+decode_work = msgspec.json.Decoder(JobWork).decode
 _decode_run = msgspec.json.Decoder(ActionRun).decode
 _decode_input = msgspec.json.Decoder(RunInput).decode
 _decode_policies = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -65,16 +64,12 @@ def _brief(event: Event) -> Event | dict[str, object]:
 
 
 def job(row: Row) -> Job:
-    return Job(*(*row[:12], row[12] is not None))
+    return Job(*(*row[:13], row[13] is not None))
 
 
 def job_row(row: Row) -> JobRow:
-    work = _decode_work(row[13]) if row[13] is not None else None
-    return JobRow(job=job(row), work=work, query_key=row[14], visible_at=row[15])
-
-
-def claimed_job(row: Row) -> ClaimedJob:
-    return ClaimedJob(row[0], row[1], row[2], row[3], _decode_work(row[4]), row[5])
+    work = decode_work(row[14]) if row[14] is not None else None
+    return JobRow(job=job(row), work=work, query_key=row[15], visible_at=row[16])
 
 
 def pipeline_row(row: Row) -> PipelineRow:

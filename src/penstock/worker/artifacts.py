@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,19 @@ class Artifacts:
             await self.write(name, content, content_type)
 
     async def write(self, name: str, content: Any, content_type: str = "application/zip") -> None:
-        """Upload an output from anything that has `read`, in parts: its size need not be known, nor fit into memory."""
+        """Upload an output from a file or a stream, in parts: its size need not be known, nor fit into memory."""
+        from boto3.s3.transfer import TransferConfig
+
         place = _place(self._outputs, name, "output")
         s3 = await self._clients.artifacts()
         headers = {"ContentType": content_type, "ServerSideEncryption": "aws:kms"}
         if self._key is not None:
             headers["SSEKMSKeyId"] = self._key.id
+        # Parts of a stream wait in memory, so they go one by one; those of a file are read when their turn comes.
+        parts = TransferConfig(use_threads=content.seekable())
+        upload = partial(s3.upload_fileobj, ExtraArgs=headers, Config=parts)
         with _reported(f"Output artifact '{name}' cannot be written"):
-            await asyncio.to_thread(s3.upload_fileobj, content, place.bucket_name, place.object_key, ExtraArgs=headers)
+            await asyncio.to_thread(upload, content, place.bucket_name, place.object_key)
 
 
 def _packed(folder: Path, archive: Path, files: Sequence[str] | None) -> list[str]:

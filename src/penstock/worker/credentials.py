@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from penstock.wire import types as wire
+from penstock.worker.client import is_aws
 from penstock.worker.results import JobError
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ def _client(
     with _making:
         session = boto3.Session(botocore_session=_session(held, renew), region_name=region)
         settings = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
-        if name == "s3" and endpoint_url is not None:
-            # A server of ours has one host name, so the bucket is in the path.
-            settings = settings.merge(Config(s3={"addressing_style": "path"}))
         if name == "s3":
             settings = settings.merge(Config(signature_version="s3v4"))
-        return session.client(name, endpoint_url=endpoint_url, config=settings)
+        client = session.client(name, endpoint_url=endpoint_url, config=settings)
+        if name != "s3" or is_aws(client.meta.endpoint_url):
+            return client
+        # Elsewhere than at AWS a bucket has no host name of its own, so it goes into the path.
+        in_path = settings.merge(Config(s3={"addressing_style": "path"}))
+        return session.client(name, endpoint_url=endpoint_url, config=in_path)
 
 
 def _session(held: wire.AWSSessionCredentials | None, renew: Callable[[], dict[str, str]] | None) -> Any:

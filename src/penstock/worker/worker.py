@@ -25,6 +25,8 @@ from penstock.worker.results import Continue, Failure, HandedOver, JobError, Res
 
 logger = logging.getLogger(__name__)
 
+# Between two polls that were answered empty at once, even where the server is trusted to hold them back.
+POLL_SECONDS_MIN = 0.05
 POLL_PAUSE_SECONDS_FIRST = 1.0
 POLL_PAUSE_SECONDS_MAX = 60.0
 LAST_REPORTS_SECONDS = 10.0
@@ -52,7 +54,7 @@ class Worker:
         self._board = board
         self._action_types = provider.action_types
         self._slots = Slots(max(slots, len(self._action_types)))
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = max(poll_seconds, POLL_SECONDS_MIN)
         self._drain_seconds = drain_seconds
         self._fail_cut_off = fail_cut_off
         self._query: Mapping[str, str] | None = getattr(provider, "query", None)

@@ -10,7 +10,7 @@ from penstock.core.moment import Moment
 from penstock.core.variables import ResolutionFailure, resolve, resolve_configuration
 from penstock.wire import types as wire
 
-__all__ = ["abandon_runs", "offer_again", "start_action", "time_out"]
+__all__ = ["abandon_runs", "offer_again", "start_action"]
 
 
 class _CannotStart(Exception):
@@ -72,15 +72,11 @@ def offer_again(
         )
         offer = _offer(state, binding, work, moment, visible_at=moment.now + pause_seconds)
     except _CannotStart as problem:
-        return ActionEnded(
-            execution.id, job.stage, job.action, run.id, "Failed", moment.now, error=problem.details
-        )
+        return ActionEnded(execution.id, job.stage, job.action, run.id, "Failed", moment.now, error=problem.details)
     return JobOffered(execution.id, job.stage, job.action, run.id, moment.now, offer)
 
 
-def _offer(
-    state: Pipeline, binding: ActionBinding, work: JobWork, moment: Moment, visible_at: float
-) -> JobOffer:
+def _offer(state: Pipeline, binding: ActionBinding, work: JobWork, moment: Moment, visible_at: float) -> JobOffer:
     owner = work.action_type_id.owner
     kind = f"{work.action_type_id.category} action type {work.action_type_id.provider}"
     client_id = None
@@ -188,17 +184,3 @@ def abandon_runs(
     for name, run in stage_run(state, execution).actions.items():
         if run.status == "InProgress" and (only is None or name in only):
             yield ActionEnded(execution.id, stage, name, run.id, "Abandoned", moment.now, job_id=run.job_id)
-
-
-def time_out(execution: Execution, stage: str, action: str, run: ActionRun, what: str, moment: Moment) -> Event:
-    return ActionEnded(
-        execution.id,
-        stage,
-        action,
-        run.id,
-        "Failed",
-        moment.now,
-        job_id=run.job_id,
-        job_status="TimedOut",
-        error=wire.ErrorDetails(code="Timeout", message=what),
-    )

@@ -21,9 +21,7 @@ def answer(state: Pipeline, command: AnswerApproval, moment: Moment) -> Iterator
         if run is None or run.token != command.token:
             continue
         if run.status != "InProgress":
-            raise ApprovalAlreadyCompleted(
-                f"The approval of action '{command.action}' has been answered already"
-            )
+            raise ApprovalAlreadyCompleted(f"The approval of action '{command.action}' has been answered already")
         approved = command.result.status == "Approved"
         yield ActionEnded(
             execution.id,
@@ -37,9 +35,7 @@ def answer(state: Pipeline, command: AnswerApproval, moment: Moment) -> Iterator
             error=None if approved else _rejection(command.result),
         )
         return
-    raise InvalidApprovalToken(
-        f"The approval token does not belong to a waiting approval of '{command.action}'"
-    )
+    raise InvalidApprovalToken(f"The approval token does not belong to a waiting approval of '{command.action}'")
 
 
 def _rejection(result: wire.ApprovalResult) -> wire.ErrorDetails:

@@ -51,16 +51,12 @@ def start(state: Pipeline, command: StartExecution, moment: Moment) -> Iterator[
     yield from admit(head.slots.get(first), first, execution_id, head.mode, moment.now)
 
 
-def _start_variables(
-    declaration: wire.PipelineDeclaration, given: tuple[wire.PipelineVariable, ...]
-) -> dict[str, str]:
+def _start_variables(declaration: wire.PipelineDeclaration, given: tuple[wire.PipelineVariable, ...]) -> dict[str, str]:
     declared = {variable.name: variable.default_value for variable in declaration.variables or ()}
     values: Mapping[str, str] = {variable.name: variable.value for variable in given}
     unknown = sorted(values.keys() - declared.keys())
     if unknown:
-        raise InvalidRequest(
-            f"The pipeline '{declaration.name}' does not declare the variables: {', '.join(unknown)}"
-        )
+        raise InvalidRequest(f"The pipeline '{declaration.name}' does not declare the variables: {', '.join(unknown)}")
     resolved = {name: values.get(name, default) for name, default in declared.items()}
     missing = sorted(name for name, value in resolved.items() if value is None)
     if missing:
@@ -71,9 +67,7 @@ def _start_variables(
     return {name: value for name, value in resolved.items() if value is not None}
 
 
-def _check_overrides(
-    declaration: wire.PipelineDeclaration, overrides: tuple[wire.SourceRevisionOverride, ...]
-) -> None:
+def _check_overrides(declaration: wire.PipelineDeclaration, overrides: tuple[wire.SourceRevisionOverride, ...]) -> None:
     sources = {action.name for action in declaration.stages[0].actions}
     for override in overrides:
         if override.action_name not in sources:
@@ -104,9 +98,7 @@ def replace(state: Pipeline, command: ReplaceDeclaration, moment: Moment) -> Ite
         if execution.mode == "PARALLEL":
             continue
         if execution.waiting:
-            yield ExecutionEnded(
-                execution.id, "Cancelled", moment.now, summary=_cancelled_by(command.version.number)
-            )
+            yield ExecutionEnded(execution.id, "Cancelled", moment.now, summary=_cancelled_by(command.version.number))
             continue
         yield ExecutionCancelling(execution.id, moment.now)
         yield from _abandon_approvals(state, execution, moment)

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from penstock.core.commands import JobFailed, JobLost, JobSucceeded, TimerFired
+from penstock.core.commands import JobFailed, JobLost, JobSucceeded
 from penstock.core.events import ActionEnded, Event, JobEnded
-from penstock.core.lookup import binding_of, execution_of_run
+from penstock.core.lookup import execution_of_run
 from penstock.core.model import ActionRun, Execution, Job, Pipeline
 from penstock.core.moment import Moment
 from penstock.core.refusals import JobNotInProgress
-from penstock.core.transitions.action import offer_again, time_out
+from penstock.core.transitions.action import offer_again
 from penstock.wire import types as wire
 
-__all__ = ["fail", "lose", "run_out", "succeed"]
+__all__ = ["fail", "lose", "succeed"]
 
 
 def _working(state: Pipeline, job: Job) -> tuple[Execution, ActionRun]:
@@ -19,9 +19,7 @@ def _working(state: Pipeline, job: Job) -> tuple[Execution, ActionRun]:
     found = execution_of_run(state, job.execution_id, job.stage, job.action, job.run_id)
     if job.status != "InProgress" or job.ended or found is None or found[1].job_id != job.id:
         status = job.status if job.status != "InProgress" else "no longer in progress"
-        raise JobNotInProgress(
-            f"The job '{job.id}' is {status}; a result is accepted only while it is InProgress"
-        )
+        raise JobNotInProgress(f"The job '{job.id}' is {status}; a result is accepted only while it is InProgress")
     return found
 
 
@@ -40,9 +38,7 @@ def succeed(state: Pipeline, command: JobSucceeded, moment: Moment) -> Iterator[
             details=command.details,
         )
         pause = command.continue_seconds
-        yield offer_again(
-            state, execution, run, job, moment, token=command.continuation_token, pause_seconds=pause
-        )
+        yield offer_again(state, execution, run, job, moment, token=command.continuation_token, pause_seconds=pause)
         return
     yield ActionEnded(
         execution.id,
@@ -86,30 +82,3 @@ def lose(state: Pipeline, command: JobLost, moment: Moment) -> Iterator[Event]:
     execution, run = found
     yield JobEnded(execution.id, job.stage, job.action, run.id, job.id, "Failed", moment.now)
     yield offer_again(state, execution, run, job, moment, token=command.continuation_token)
-
-
-def run_out(state: Pipeline, command: TimerFired, moment: Moment) -> Iterator[Event]:
-    """An action's or a job's time is over. A stale stamp is dropped without a word."""
-    for execution, stage, action, run in _runs(state, command.execution_id):
-        if command.kind == "ActionTimeout" and run.id == command.stamp:
-            timeout = binding_of(state, execution, stage, action).timeout_seconds
-            yield time_out(execution, stage, action, run, _silence(run, timeout), moment)
-        elif command.kind == "JobTimeout" and run.job_id == command.stamp:
-            yield time_out(
-                execution, stage, action, run, "The job worker gave no result in the job's time", moment
-            )
-
-
-def _silence(run: ActionRun, timeout_seconds: int) -> str:
-    waited_for = "approval" if run.token is not None else "result"
-    return f"The action got no {waited_for} within {timeout_seconds} seconds"
-
-
-def _runs(state: Pipeline, execution_id: str | None) -> Iterator[tuple[Execution, str, str, ActionRun]]:
-    execution = state.executions.get(execution_id or "")
-    if execution is None or not execution.is_open:
-        return
-    for stage, run_of_stage in execution.stages.items():
-        for action, run in run_of_stage.actions.items():
-            if run.status == "InProgress":
-                yield execution, stage, action, run

@@ -41,9 +41,7 @@ def _conclude(
     """Nothing works in the stage: it ends, or its next group starts."""
     if execution.cancelling:
         yield StageEnded(execution.id, stage.name, "Cancelled", moment.now)
-        yield ExecutionEnded(
-            execution.id, "Cancelled", moment.now, summary="Cancelled by an update of the pipeline"
-        )
+        yield ExecutionEnded(execution.id, "Cancelled", moment.now, summary="Cancelled by an update of the pipeline")
     elif execution.status == "Stopping":
         yield StageEnded(execution.id, stage.name, "Stopped", moment.now)
         yield ExecutionEnded(execution.id, "Stopped", moment.now)
@@ -78,9 +76,7 @@ def _travel(state: Pipeline, execution: Execution, moment: Moment) -> Iterator[E
     if execution.status == "Stopping":
         yield ExecutionEnded(execution.id, "Stopped", moment.now)
     elif execution.cancelling:
-        yield ExecutionEnded(
-            execution.id, "Cancelled", moment.now, summary="Cancelled by an update of the pipeline"
-        )
+        yield ExecutionEnded(execution.id, "Cancelled", moment.now, summary="Cancelled by an update of the pipeline")
     elif execution.position == len(stages):
         yield ExecutionEnded(execution.id, "Succeeded", moment.now)
     elif execution.waiting_since is None:

@@ -31,7 +31,7 @@ class Timers:
 
     async def _fire(self, timer: DueTimer) -> None:
         """The row goes away in the commit that handles it, also where it no longer means anything."""
-        command = TimerFired(timer.kind, timer.stamp, timer.execution_id)
+        command = TimerFired(timer.kind, timer.stamp)
         try:
             await self._committer.submit(timer.account, timer.pipeline_id, command)
         except (PipelineGone, Refusal) as reason:

@@ -1,6 +1,7 @@
 """What an object carries beside its bytes: type, metadata, and headers that are given back as they came."""
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
@@ -15,11 +16,13 @@ __all__ = [
     "new_attributes",
     "object_headers",
     "overriding_headers",
-    "refuse_unkept",
+    "read_tags",
+    "tags_of",
 ]
 
 USUAL_CONTENT_TYPE = "binary/octet-stream"
 METADATA = "x-amz-meta-"
+TAGS = "x-amz-tagging"
 # Amazon S3 user guide, Working with object metadata.
 METADATA_BYTES_MAX = 2048
 
@@ -64,7 +67,9 @@ class Attributes(Struct, frozen=True):
 
 def new_attributes(headers: Mapping[str, str]) -> Attributes:
     """What the headers of an upload say of the object to be."""
-    refuse_unkept(headers)
+    for name in NOT_KEPT:
+        if name in headers:
+            raise S3Error("NotImplemented", details={"Header": name})
     metadata = {name.removeprefix(METADATA): text for name, text in headers.items() if name.startswith(METADATA)}
     if sum(len(name) + len(text) for name, text in metadata.items()) > METADATA_BYTES_MAX:
         raise S3Error("MetadataTooLarge", details={"MaxSizeAllowed": str(METADATA_BYTES_MAX)})
@@ -73,13 +78,17 @@ def new_attributes(headers: Mapping[str, str]) -> Attributes:
     if encoding:
         kept["content-encoding"] = encoding
     content_type = headers.get("content-type") or USUAL_CONTENT_TYPE
-    return Attributes(content_type, metadata, kept | encryption_headers(headers))
+    return Attributes(content_type, metadata, kept | tags_of(headers) | encryption_headers(headers))
 
 
-def refuse_unkept(headers: Mapping[str, str]) -> None:
-    for name in NOT_KEPT:
-        if name in headers:
-            raise S3Error("NotImplemented", details={"Header": name})
+def tags_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """The tags of an object, in the form in which they are sent and kept."""
+    return {TAGS: headers[TAGS]} if headers.get(TAGS) else {}
+
+
+def read_tags(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tags by name and value."""
+    return parse_qsl(headers.get(TAGS, ""), keep_blank_values=True)
 
 
 def encryption_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +104,10 @@ def without_chunks(encoding: str) -> str:
 def object_headers(row: ObjectRow) -> dict[str, str]:
     """The headers of an answer about a version."""
     headers = {"content-type": row.content_type, "etag": f'"{row.etag}"', "last-modified": http_date(row.last_modified)}
-    return headers | row.headers | {METADATA + name: text for name, text in row.metadata.items()}
+    headers |= {name: text for name, text in row.headers.items() if name != TAGS}
+    tags = read_tags(row.headers)
+    headers |= {"x-amz-tagging-count": str(len(tags))} if tags else {}
+    return headers | {METADATA + name: text for name, text in row.metadata.items()}
 
 
 def overriding_headers(query: Mapping[str, str]) -> dict[str, str]:

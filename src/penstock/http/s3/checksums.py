@@ -35,7 +35,7 @@ ONE_ONLY = "Expecting a single x-amz-checksum- header. Multiple checksum Types a
 
 
 class Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, piece: bytes, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -48,8 +48,8 @@ class Crc:
         self._width = width
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
-        self._value = self._step(data, self._value)
+    def update(self, piece: bytes, /) -> None:
+        self._value = self._step(piece, self._value)
 
     def digest(self) -> bytes:
         return self._value.to_bytes(self._width, "big")
@@ -143,11 +143,11 @@ class Digests:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._other = new_hash(algorithm) if algorithm else None
 
-    def update(self, data: bytes) -> None:
-        self.size += len(data)
-        self._md5.update(data)
+    def update(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self._md5.update(piece)
         if self._other is not None:
-            self._other.update(data)
+            self._other.update(piece)
 
     @property
     def etag(self) -> str:

@@ -24,6 +24,7 @@ from penstock.http.s3.ranges import PARTS_MAX
 from penstock.http.s3.reading import version_headers
 from penstock.http.s3.writing import checksum_elements
 from penstock.ports.objects import Checksum, ObjectFiles, ObjectRow, PartRow, Refused, UploadRow, Writing
+from penstock.wire.errors import ThrottlingException
 
 __all__ = ["complete_upload"]
 
@@ -58,7 +59,7 @@ async def complete_upload(call: S3Call) -> Answer:
     try:
         check_checksum(call.request.headers, row.checksum)
         stored = await call.catalogue.complete_upload(row, parts, condition)
-    except (Refused, S3Error):
+    except (Refused, ThrottlingException, S3Error):
         await call.free([joined.file])
         raise
     await call.free(stored.dropped)

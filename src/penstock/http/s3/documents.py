@@ -12,15 +12,19 @@ Tree: TypeAlias = "str | list[tuple[str, Tree]]"
 
 # Control characters as well, which keys may hold: S3 writes them as references, though XML 1.0 has no place for them.
 SPECIAL = re.compile(r"[&<>\"\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+# S3's own documents are three deep.
+DEPTH_MAX = 10
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
 class NotWellFormed(Exception):
-    """Not XML, or XML with a document type."""
+    """Not XML, or XML of a form that is not accepted."""
 
 
 class Node:
     """An element: its name without a prefix, its text, its children."""
+
+    __slots__ = ("children", "name", "text")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -68,6 +72,8 @@ def parse(document: bytes) -> Node:
     open_nodes = [top]
 
     def start(name: str, _attributes: dict[str, str]) -> None:
+        if len(open_nodes) > DEPTH_MAX:
+            raise NotWellFormed("elements are nested too deeply")
         node = Node(name.rpartition(":")[2])
         open_nodes[-1].children.append(node)
         open_nodes.append(node)

@@ -58,6 +58,7 @@ OF_THE_DOOR: dict[str, tuple[str, int]] = {
     "AccessDeniedException": ("AccessDenied", 403),
     "IncompleteSignatureException": ("AuthorizationHeaderMalformed", 400),
     "ThrottlingException": ("SlowDown", 503),
+    "InternalFailure": ("InternalError", 500),
 }
 CLOCK_TEXTS = ("Signature expired", "Signature not yet current")
 

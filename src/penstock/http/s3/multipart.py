@@ -13,6 +13,7 @@ from penstock.http.s3.reading import Found, version_headers, with_bytes
 from penstock.http.s3.request import invalid
 from penstock.http.s3.writing import checksum_elements
 from penstock.ports.objects import ChecksumKind, PartRow, Refused, UploadRow
+from penstock.wire.errors import ThrottlingException
 
 __all__ = ["abort_upload", "copy_part", "create_upload", "list_parts", "put_part", "upload_of"]
 
@@ -116,7 +117,7 @@ async def keep_part(call: S3Call, upload: UploadRow, number: int, body: StoredBo
     )
     try:
         replaced = await call.catalogue.put_part(call.name, part)
-    except Refused:
+    except (Refused, ThrottlingException):
         await call.free([body.file])
         raise
     await call.free(replaced)

@@ -7,15 +7,16 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from penstock.http.s3.attributes import object_headers, overriding_headers
-from penstock.http.s3.call import Answer, FileSpan, S3Call, bucket_arn
+from penstock.http.s3.attributes import object_headers, overriding_headers, read_tags
+from penstock.http.s3.call import Answer, FileSpan, S3Call, bucket_arn, xml_answer
 from penstock.http.s3.checksums import checksum_headers
 from penstock.http.s3.conditions import http_date, read_conditions
+from penstock.http.s3.documents import Tree
 from penstock.http.s3.errors import S3Error
 from penstock.http.s3.ranges import asked_range
 from penstock.ports.objects import NULL_VERSION, BucketRow, ObjectName, ObjectRow
 
-__all__ = ["Found", "find", "get_object", "head_object", "version_headers", "with_bytes"]
+__all__ = ["Found", "find", "get_object", "get_tags", "head_object", "version_headers", "with_bytes"]
 
 T = TypeVar("T")
 TRIES_MAX = 3
@@ -34,6 +35,15 @@ async def get_object(call: S3Call) -> Answer:
 
 async def head_object(call: S3Call) -> Answer:
     return described(call, await find(call, call.name, call.request.version_id))[0]
+
+
+async def get_tags(call: S3Call) -> Answer:
+    """The tags that came with the object."""
+    found = await find(call, call.name, call.request.version_id)
+    tags: list[tuple[str, Tree]] = [
+        ("Tag", [("Key", name), ("Value", value)]) for name, value in read_tags(found.row.headers)
+    ]
+    return xml_answer("Tagging", [("TagSet", tags)], version_headers(found.bucket, found.row.version_id))
 
 
 async def find(call: S3Call, name: ObjectName, version_id: str | None) -> Found:

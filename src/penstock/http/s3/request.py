@@ -1,5 +1,6 @@
 """What a request is about: bucket, key, query and headers, from the raw bytes of the request line."""
 
+import re
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from penstock.ports.identity import SignedRequest
 __all__ = ["S3Request", "read_request"]
 
 KEY_BYTES_MAX = 1024
+VERSION_ID = re.compile(r"[\x21-\x7e]{1,1024}\Z")
 HOST_SUFFIX = ".localhost"
 
 
@@ -28,7 +30,10 @@ class S3Request(Struct, frozen=True):
     def version_id(self) -> str | None:
         version_id = self.query.get("versionId")
         if version_id == "":
-            raise S3Error("InvalidArgument", "Version id cannot be the empty string")
+            raise invalid("versionId", version_id, "Version id cannot be the empty string")
+        # Ids come back in headers, so what could end one is no id.
+        if version_id is not None and not VERSION_ID.match(version_id):
+            raise invalid("versionId", version_id, "Invalid version id specified")
         return version_id
 
     def number(self, name: str, default: int, highest: int) -> int:

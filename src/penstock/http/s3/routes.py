@@ -42,6 +42,7 @@ ROUTES: dict[tuple[Place, str, str], Route] = {
     ("bucket", "POST", "delete"): Route(deleting.delete_objects, ""),
     ("object", "GET", ""): Route(reading.get_object, "s3:GetObject", "s3:GetObjectVersion"),
     ("object", "HEAD", ""): Route(reading.head_object, "s3:GetObject", "s3:GetObjectVersion"),
+    ("object", "GET", "tagging"): Route(reading.get_tags, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
     ("object", "PUT", ""): Route(writing.put_object, "s3:PutObject"),
     ("object", "PUT", "copy"): Route(writing.copy_object, "s3:PutObject"),
     ("object", "DELETE", ""): Route(deleting.delete_object, "s3:DeleteObject", "s3:DeleteObjectVersion"),

@@ -1,6 +1,6 @@
 """Writing objects: put and copy."""
 
-from penstock.http.s3.attributes import Attributes, encryption_headers, new_attributes, refuse_unkept
+from penstock.http.s3.attributes import Attributes, encryption_headers, new_attributes, tags_of
 from penstock.http.s3.body import StoredBody, receive_file
 from penstock.http.s3.call import Answer, S3Call, new_id, xml_answer
 from penstock.http.s3.checksums import checksum_headers
@@ -12,6 +12,7 @@ from penstock.http.s3.listing import quoted
 from penstock.http.s3.reading import Found, version_headers, with_bytes
 from penstock.http.s3.request import S3Request, invalid
 from penstock.ports.objects import Checksum, ObjectRow, Refused, Stored
+from penstock.wire.errors import ThrottlingException
 
 __all__ = ["checksum_elements", "copy_object", "put_object", "written_headers"]
 
@@ -23,6 +24,7 @@ TO_ITSELF = (
 
 async def put_object(call: S3Call) -> Answer:
     attributes = new_attributes(call.request.headers)
+    # Read here for what it may be refused for, before the body is taken in.
     write_condition(call.request.headers)
     await call.bucket()
     body = await receive_file(call)
@@ -32,7 +34,8 @@ async def put_object(call: S3Call) -> Answer:
 
 async def copy_object(call: S3Call) -> Answer:
     headers = call.request.headers
-    refuse_unkept(headers)
+    # Read here for what they may be refused for, before any bytes are copied.
+    new_attributes(headers)
     write_condition(headers)
     source = read_source(call)
     await call.bucket()
@@ -43,9 +46,8 @@ async def copy_object(call: S3Call) -> Answer:
             check_change(call.request)
         return found, copy_of(call.files, found.row, headers.get("x-amz-checksum-algorithm", ""))
 
-    replaced = new_attributes(headers) if replaces_metadata(call.request) else None
     found, body = await with_bytes(call, source.name, source.version_id, copied)
-    stored = await store(call, replaced or copied_attributes(call.request, found.row), body)
+    stored = await store(call, copied_attributes(call.request, found.row), body)
     of_source = version_headers(found.bucket, found.row.version_id).get("x-amz-version-id")
     answered = await written_headers(call, stored.row)
     answered |= {"x-amz-copy-source-version-id": of_source} if of_source else {}
@@ -76,8 +78,8 @@ async def store(call: S3Call, attributes: Attributes, body: StoredBody) -> Store
     )
     try:
         stored = await call.catalogue.put_object(row, write_condition(call.request.headers))
-    except Refused:
-        # Only here: after any other failure the row may be there all the same.
+    except (Refused, ThrottlingException):
+        # Only these say that there is no row: after any other failure it may be there all the same.
         await call.free([body.file])
         raise
     await call.free(stored.dropped)
@@ -90,25 +92,30 @@ async def written_headers(call: S3Call, row: ObjectRow) -> dict[str, str]:
     return {"etag": quoted(row.etag)} | shown | encryption_headers(row.headers)
 
 
-def replaces_metadata(request: S3Request) -> bool:
-    directive = request.headers.get("x-amz-metadata-directive", "COPY")
+def replaces(request: S3Request, what: str) -> bool:
+    """Whether a copy's metadata or tags are to be those of the request and not those of the source."""
+    name = f"x-amz-{what}-directive"
+    directive = request.headers.get(name, "COPY")
     if directive not in ("COPY", "REPLACE"):
-        raise invalid("x-amz-metadata-directive", directive, "Unknown metadata directive.")
+        raise invalid(name, directive, f"Unknown {what} directive.")
     return directive == "REPLACE"
 
 
 def check_change(request: S3Request) -> None:
     """Refuse a copy of a version onto itself that would change nothing."""
     changes = encryption_headers(request.headers) or "x-amz-storage-class" in request.headers
-    if not changes and not replaces_metadata(request):
+    if not (changes or replaces(request, "metadata") or replaces(request, "tagging")):
         raise S3Error("InvalidRequest", TO_ITSELF)
 
 
 def copied_attributes(request: S3Request, row: ObjectRow) -> Attributes:
-    """The source's own, save for the encryption, which is the request's."""
-    source_encryption = encryption_headers(row.headers)
-    kept = {name: text for name, text in row.headers.items() if name not in source_encryption}
-    return Attributes(row.content_type, row.metadata, kept | encryption_headers(request.headers))
+    """Those of the source or of the request, as the request has it; the encryption is always the request's."""
+    asked = new_attributes(request.headers)
+    own = asked if replaces(request, "metadata") else Attributes(row.content_type, row.metadata, row.headers)
+    apart = encryption_headers(own.headers) | tags_of(own.headers)
+    kept = {name: text for name, text in own.headers.items() if name not in apart}
+    tags = tags_of(request.headers if replaces(request, "tagging") else row.headers)
+    return Attributes(own.content_type, own.metadata, kept | tags | encryption_headers(request.headers))
 
 
 def checksum_elements(checksum: Checksum | None) -> list[tuple[str, Tree]]:

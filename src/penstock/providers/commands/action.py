@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -116,14 +116,8 @@ async def run_commands(
         report = read_report(control)
     finally:
         os.close(control)
-    command = plan.commands[min(max(report.current, 1), len(plan.commands)) - 1]
-    if status is None:
-        minutes = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-        raise JobError(f"The commands were stopped after {minutes}, at command {report.current}: {command}")
-    if status < 0:
-        raise JobError(f"command {report.current} was ended by signal {-status}: {command}")
-    if status > 0:
-        raise JobError(f"command {report.current} exited with code {status}: {command}")
+    if status != 0:
+        raise JobError(_told(plan.commands, report.current, status, seconds))
     return report
 
 
@@ -210,6 +204,19 @@ def _workspace(work_dir: Path) -> Workspace:
     for folder in made.folders:
         folder.mkdir()
     return made
+
+
+def _told(commands: Sequence[str], current: int, status: int | None, seconds: float) -> str:
+    """The sentence for commands that did not succeed; without a status, time was up."""
+    has_begun = 0 < current <= len(commands)
+    where = f"command {current}" if has_begun else "the shell"
+    which = f": {commands[current - 1]}" if has_begun else ", before the first command began"
+    if status is None:
+        span = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+        return f"The commands were stopped after {span}, at {where}{which}"
+    if status < 0:
+        return f"{where} was ended by signal {-status}{which}"
+    return f"{where} exited with code {status}{which}"
 
 
 def _folder_of(name: str, plan: Plan, folders: Workspace) -> Path:

@@ -26,9 +26,11 @@ from msgspec import Struct
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MARK = "PENSTOCK_RUN"
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 2.0
 TRIAL_SECONDS = 10
 
+# The kernel's own settings: root may write them without any powers, and with them take over the host.
+KERNEL = ("sys", "fs", "sysrq-trigger", "irq", "bus", "acpi", "scsi")
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 # What names resolve with, what linkers and tools look up, and which certificates are believed: nothing of this host's
 # own secrets.
@@ -105,6 +107,8 @@ def confined(argv: Sequence[str], confinement: Confinement, folder: Path) -> lis
     arguments = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
     # Root keeps all its powers in a sandbox that does not take them away.
     arguments += ["--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
+    for name in KERNEL:
+        arguments += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
     arguments += ["--symlink", "../tmp", "/var/tmp", "--ro-bind", "/usr", "/usr"]  # noqa: S108
     for path in SYSTEM:
         arguments += _system(path)
@@ -124,7 +128,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, confinement: Confinement, mark: str, lifeline: int) -> None:
         self._process = process
-        self._confinement = confinement
+        self._is_sandboxed = confinement.executor == "bubblewrap"
         self._mark = f"{MARK}={mark}".encode()
         self._lifeline = lifeline
         self.output = asyncio.StreamReader()
@@ -167,13 +171,13 @@ class Child:
         """The exit code of the command itself, negative for a signal. What it left behind may still run."""
         return await self._process.wait()
 
-    async def end(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Ask all processes to end, kill them after the grace period, and leave none. To be called once, in any case."""
+    async def end(self) -> None:
+        """Ask all processes to end, kill them after GRACE_SECONDS, and leave none. To be called once, in any case."""
         try:
-            if self._process.returncode is None and grace_seconds > 0:
+            if self._process.returncode is None:
                 self._terminate()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(grace_seconds):
+                    async with asyncio.timeout(GRACE_SECONDS):
                         await self._process.wait()
         finally:
             self._kill()
@@ -191,17 +195,18 @@ class Child:
         self._listening, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.output), pipe)
 
     def _terminate(self) -> None:
-        is_sandboxed = self._confinement.executor == "bubblewrap"
-        if not is_sandboxed:
+        if not self._is_sandboxed:
             self._signal_group(signal.SIGTERM)
         for pid in _marked(self._mark):
             # The sandbox's own program must live on until the commands in it have had their chance.
-            if not (is_sandboxed and pid == self._process.pid):
+            if not (self._is_sandboxed and pid == self._process.pid):
                 _signal(pid, signal.SIGTERM)
 
     def _kill(self) -> None:
         # The watcher has kept the group, and with it the group's number, from ending before this call.
         self._signal_group(signal.SIGKILL)
+        if self._is_sandboxed:
+            return
         # Twice: one that was just being forked is found the second time.
         for _ in range(2):
             for pid in _marked(self._mark):

@@ -1,7 +1,7 @@
 """Commands as one shell script, and what the script says afterwards.
 
-The script leaves three files in a folder of its own: which command it is at, with which status it ended, and the values of
-the output variables. They come from a stranger's commands, so they are read as that: no link is followed, and size is bounded.
+The script leaves two files in a folder of its own: which command it is at, and the values of the output variables. They
+come from a stranger's commands, so they are read as that: no link is followed, and size is bounded.
 """
 
 import os
@@ -23,15 +23,13 @@ REPORT_BYTES_MAX = 1024 * 1024
 
 SCRIPT = "script"
 CURRENT = "current"
-STATUS = "status"
 VARIABLES = "variables"
 
 
 class Report(Struct, frozen=True):
-    """How far the commands came, the status that they ended with if they lived to say so, and their variables."""
+    """The command that was begun last, counted from 1, 0 if none was; and the variables that the shell left."""
 
     current: int
-    status: int | None
     variables: dict[str, str]
 
 
@@ -67,11 +65,9 @@ def script(commands: Sequence[str], environment: Mapping[str, str], variables: S
 def read_report(control: int) -> Report:
     """What a script has left, given the folder as it was opened before the script began."""
     current = _read(control, CURRENT)
-    status = _read(control, STATUS)
     pieces = _read(control, VARIABLES).split("\0")
     return Report(
-        current=int(current) if current.isdecimal() else 1,
-        status=int(status) if status.isdecimal() else None,
+        current=int(current) if current.isdecimal() else 0,
         variables=dict(zip(pieces[0:-1:2], pieces[1::2], strict=False)),
     )
 
@@ -88,7 +84,6 @@ def _ending(variables: Sequence[str], control: Path) -> str:
             "  :",
             *saved,
             f"  }} >| {_quoted(control, VARIABLES)}",
-            f'  printf %s "$penstock_status" >| {_quoted(control, STATUS)}',
             '  exit "$penstock_status"',
             "}",
             "trap penstock_end EXIT",

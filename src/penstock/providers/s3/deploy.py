@@ -108,11 +108,14 @@ async def _files(job: JobContext, artifact: str, target: Target, folder: Path) -
 
 def _upload_all(s3: Any, target: Target, files: Mapping[str, Path]) -> None:
     """Upload several at a time; the first that fails ends the deployment."""
+    from boto3.s3.transfer import TransferConfig
+
+    one_by_one = TransferConfig(use_threads=False)
 
     def upload(key: str) -> None:
         headers = {"ContentType": content_type(key), **target.headers}
         with explained(target.bucket, key):
-            s3.upload_file(str(files[key]), target.bucket, key, ExtraArgs=headers)
+            s3.upload_file(str(files[key]), target.bucket, key, ExtraArgs=headers, Config=one_by_one)
 
     with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
         uploads = [pool.submit(upload, key) for key in files]

@@ -41,7 +41,7 @@ class SqliteStorage:
             raise
         self.reading = open_reader(database)
         self.reader = SqliteReader(self.reading)
-        self._transaction = SqliteTransaction(self.connection)
+        self._transaction = SqliteTransaction(self.connection, self.reader.claimable)
         self._inode = database.stat().st_ino
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
 
@@ -56,10 +56,19 @@ class SqliteStorage:
             self._rollback()
             raise
         await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
+        self._publish()
         return result
 
+    def _publish(self) -> None:
+        """Let the readers know what is on disk now."""
+        self.reader.claimable.commit()
+        if self._transaction.has_changed_types:
+            self._transaction.has_changed_types = False
+            self.reader.forget_action_types()
+
     def _rollback(self) -> None:
-        self._transaction.aggregates.forget()
+        self._transaction.forget()
+        self.reader.claimable.rollback()
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
 

@@ -4,14 +4,15 @@ import sqlite3
 
 from msgspec.structs import replace
 
-from penstock.core.model import Execution, Pipeline, PipelineVersion
-from penstock.ports.storage import Aggregate, Changes, Conflict, EndedJob, NewJob, RunRow, TimerRow
+from penstock.core.events import Event
+from penstock.core.model import Pipeline, PipelineVersion
+from penstock.ports.storage import Aggregate, Changes, Conflict, ExecutionRow, RunRow, TimerRow
 from penstock.storage import queries
 from penstock.storage.rows import decode_execution, decode_head, decode_version, encode, encode_events
 
 __all__ = ["Aggregates"]
 
-SQL = queries.load("aggregates") | queries.load("jobs")
+SQL = queries.load("aggregates")
 _CACHED_MAX = 2048
 
 
@@ -95,28 +96,34 @@ class Aggregates:
         return found
 
     def write(self, changes: Changes) -> None:
-        """Write everything; after it the kept aggregates are those of the changes, without their ended executions."""
+        """Write what belongs to pipelines; after it the kept aggregates are those of the changes."""
         for aggregate in changes.aggregates:
             self._write_head(aggregate)
-        self._executemany(
-            SQL["write_execution"],
-            [_execution_row(row.account, row.pipeline_id, row.execution) for row in changes.executions],
-        )
-        self._write_runs(changes.runs)
-        self._executemany(SQL["insert_job"], [_job_parameters(job) for job in changes.jobs_offered])
-        self._executemany(SQL["end_job"], [_end_parameters(job) for job in changes.jobs_ended])
-        self._executemany(
-            SQL["clear_timer"],
-            [{"account": account, "kind": kind, "stamp": stamp} for account, kind, stamp in changes.timers_cleared],
-        )
-        self._executemany(SQL["set_timer"], [_timer_parameters(timer) for timer in changes.timers_set])
-        self._executemany(
-            SQL["insert_events"],
-            [
-                {"account": account, "pipeline_id": pipeline, "revision": revision, "at": at, "document": encode_events(e)}
-                for account, pipeline, revision, at, e in changes.events
-            ],
-        )
+        self._write_executions(changes.executions)
+        self._many("insert_run", [_run_parameters(row) for row in changes.runs if row.input is not None])
+        self._many("update_run", [_run_parameters(row) for row in changes.runs if row.input is None])
+        self._many("clear_timer", [{"account": a, "kind": k, "stamp": s} for a, k, s in changes.timers_cleared])
+        self._many("set_timer", [_timer_parameters(timer) for timer in changes.timers_set])
+        self._many("insert_events", [_events_parameters(*row) for row in changes.events])
+
+    def _many(self, query: str, rows: list[dict[str, object]]) -> None:
+        """One statement for all rows; where it names what is there, each row must be there."""
+        if not rows:
+            return
+        written = self._executemany(SQL[query], rows)
+        if query.startswith("update") and written.rowcount != len(rows):
+            raise Conflict(f"{query} met {written.rowcount} of {len(rows)} rows")
+
+    def _write_executions(self, rows: list[ExecutionRow]) -> None:
+        for query, chosen in (
+            ("insert_execution", [row for row in rows if row.status_before is None]),
+            ("update_execution", [row for row in rows if row.status_before == row.execution.status]),
+            (
+                "update_execution_status",
+                [row for row in rows if row.status_before not in (None, row.execution.status)],
+            ),
+        ):
+            self._many(query, [_execution_parameters(row) for row in chosen])
 
     def _write_head(self, aggregate: Aggregate) -> None:
         head = aggregate.pipeline.head
@@ -133,10 +140,6 @@ class Aggregates:
             raise Conflict(f"pipeline {head.id} is not at revision {aggregate.revision - 1}")
         self._keep(replace(aggregate, pipeline=_settled(aggregate.pipeline)))
 
-    def _write_runs(self, runs: list[RunRow]) -> None:
-        self._executemany(SQL["insert_run"], [_run_parameters(row) for row in runs if row.input is not None])
-        self._executemany(SQL["update_run"], [_run_parameters(row) for row in runs if row.input is None])
-
 
 def _settled(pipeline: Pipeline) -> Pipeline:
     """Without what has ended, and the versions that only that needed."""
@@ -146,15 +149,24 @@ def _settled(pipeline: Pipeline) -> Pipeline:
     return replace(pipeline, executions=executions, versions=versions)
 
 
-def _execution_row(account: str, pipeline_id: str, execution: Execution) -> dict[str, object]:
+def _execution_parameters(row: ExecutionRow) -> dict[str, object]:
+    execution = row.execution
     return {
-        "account": account,
-        "pipeline_id": pipeline_id,
+        "account": row.account,
+        "pipeline_id": row.pipeline_id,
         "number": execution.number,
         "id": execution.id,
         "status": execution.status,
+        "status_before": row.status_before,
         "document": encode(execution),
     }
+
+
+def _events_parameters(
+    account: str, pipeline_id: str, revision: int, at: float, events: tuple[Event, ...]
+) -> dict[str, object]:
+    document = encode_events(events)
+    return {"account": account, "pipeline_id": pipeline_id, "revision": revision, "at": at, "document": document}
 
 
 def _run_parameters(row: RunRow) -> dict[str, object]:
@@ -173,29 +185,11 @@ def _run_parameters(row: RunRow) -> dict[str, object]:
     }
 
 
-def _job_parameters(job: NewJob) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "account": job.account,
-        "region": job.region,
-        "pipeline_id": job.pipeline_id,
-        "execution_id": job.execution_id,
-        "stage": job.stage,
-        "action": job.action,
-        "run_id": job.run_id,
-        "type_key": job.type_key,
-        "query_key": job.query_key,
-        "visible_at": job.visible_at,
-        "client_id": job.client_id,
-        "timeout_seconds": job.timeout_seconds,
-        "created_at": job.created_at,
-        "work": encode(job.work),
-    }
-
-
-def _end_parameters(job: EndedJob) -> dict[str, object]:
-    return {"id": job.id, "status": job.status, "at": job.at}
-
-
 def _timer_parameters(timer: TimerRow) -> dict[str, object]:
-    return {name: getattr(timer, name) for name in ("account", "pipeline_id", "kind", "stamp", "execution_id", "due_at")}
+    return {
+        "account": timer.account,
+        "pipeline_id": timer.pipeline_id,
+        "kind": timer.kind,
+        "stamp": timer.stamp,
+        "due_at": timer.due_at,
+    }

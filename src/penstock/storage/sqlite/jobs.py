@@ -1,32 +1,133 @@
-"""Handing out jobs, and their acknowledgement."""
+"""The jobs of one database: offering, handing out, acknowledging, ending. Those used last are kept decoded.
 
+The process owns the file, so what it committed last is what is there; a rollback forgets everything kept.
+"""
+
+import hmac
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from penstock.core.model import Job
-from penstock.ports.storage import Acknowledged, Acknowledgement, Claim, ClaimedJob
+from msgspec.structs import replace
+
+from penstock.core.model import Job, JobStatus, JobWork
+from penstock.ports.storage import (
+    Acknowledged,
+    Acknowledgement,
+    Claim,
+    ClaimedJob,
+    Conflict,
+    EndedJob,
+    NewJob,
+)
 from penstock.storage import queries
-from penstock.storage.rows import claimed_job
+from penstock.storage.rows import decode_work, encode
 from penstock.storage.rows import job as job_of
+from penstock.storage.sqlite.claimable import Claimable
 
 __all__ = ["Jobs"]
 
 SQL = queries.load("jobs")
 SET_TIMER = queries.load("aggregates")["set_timer"]
+_KEPT_MAX = 8192
+
+
+class _Kept:
+    """A job, its row's number, and its work once somebody needed it."""
+
+    __slots__ = ("job", "number", "work")
+
+    def __init__(self, number: int, job: Job, work: JobWork | None) -> None:
+        self.number = number
+        self.job = job
+        self.work = work
 
 
 class Jobs:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, claimable: Claimable) -> None:
         self._execute = connection.execute
+        self._executemany = connection.executemany
+        self._claimable = claimable
+        self._kept: dict[str, _Kept] = {}
+        self._last_number: int = self._execute(SQL["last_number"]).fetchone()[0]
+
+    def forget(self) -> None:
+        self._kept.clear()
 
     def find(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        found = {}
-        for job_id in job_ids:
-            row = self._execute(SQL["load_job"], {"id": job_id}).fetchone()
-            if row is not None:
-                found[job_id] = job_of(row)
-        return found
+        found = ((job_id, self._find(job_id)) for job_id in job_ids)
+        return {job_id: kept.job for job_id, kept in found if kept is not None}
+
+    def _find(self, job_id: str) -> _Kept | None:
+        kept = self._kept.get(job_id)
+        if kept is not None:
+            return kept
+        row = self._execute(SQL["load_job"], {"id": job_id}).fetchone()
+        return self._keep(_Kept(row[0], job_of(row[1:]), None)) if row is not None else None
+
+    def _keep(self, kept: _Kept) -> _Kept:
+        if len(self._kept) >= _KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+        self._kept[kept.job.id] = kept
+        return kept
+
+    def offer(self, jobs: Sequence[NewJob]) -> None:
+        if jobs:
+            self._executemany(SQL["insert_job"], [self._offered(job) for job in jobs])
+
+    def _offered(self, job: NewJob) -> dict[str, object]:
+        self._last_number += 1
+        known = Job(
+            id=job.id,
+            account=job.account,
+            region=job.region,
+            pipeline_id=job.pipeline_id,
+            execution_id=job.execution_id,
+            stage=job.stage,
+            action=job.action,
+            run_id=job.run_id,
+            type_key=job.type_key,
+            status="Queued",
+            client_id=job.client_id,
+            timeout_seconds=job.timeout_seconds,
+        )
+        self._keep(_Kept(self._last_number, known, job.work))
+        self._claimable.offer((job.type_key, job.query_key), job.visible_at)
+        return {
+            "number": self._last_number,
+            "id": job.id,
+            "account": job.account,
+            "region": job.region,
+            "pipeline_id": job.pipeline_id,
+            "execution_id": job.execution_id,
+            "stage": job.stage,
+            "action": job.action,
+            "run_id": job.run_id,
+            "type_key": job.type_key,
+            "query_key": job.query_key,
+            "visible_at": job.visible_at,
+            "client_id": job.client_id,
+            "timeout_seconds": job.timeout_seconds,
+            "created_at": job.created_at,
+            "work": encode(job.work),
+        }
+
+    def end(self, jobs: Sequence[EndedJob]) -> None:
+        rows = [row for job in jobs for row in self._ended(job)]
+        if rows:
+            self._expect(self._executemany(SQL["end_job"], rows), len(rows))
+
+    def _ended(self, ended: EndedJob) -> Iterator[dict[str, object]]:
+        kept = self._find(ended.id)
+        if kept is not None and not kept.job.ended:
+            kept.job = replace(kept.job, status=ended.status, ended=True)
+            kept.work = None
+            yield {"number": kept.number, "status": ended.status, "at": ended.at}
+
+    @staticmethod
+    def _expect(written: sqlite3.Cursor, rows: int) -> None:
+        if written.rowcount != rows:
+            raise Conflict(f"{written.rowcount} of {rows} jobs were in the status that they were expected in")
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
         """Claims of one kind are one statement; what it brings is dealt out in the order of the claims."""
@@ -42,6 +143,7 @@ class Jobs:
 
     def _claim(self, claims: list[Claim]) -> list[ClaimedJob]:
         first = claims[0]
+        asked = sum(claim.jobs_max for claim in claims)
         rows = self._execute(
             SQL["claim_jobs"],
             {
@@ -49,44 +151,56 @@ class Jobs:
                 "query_key": first.query_key,
                 "now": first.now,
                 "redeliver_at": first.redeliver_at,
-                "jobs_max": sum(claim.jobs_max for claim in claims),
+                "jobs_max": asked,
                 "claimant": first.claimant,
                 "lease": first.lease,
             },
         ).fetchall()
-        rows.sort(key=lambda row: row[6])
-        return [claimed_job(row) for row in rows]
+        rows.sort()
+        self._claimable.take((first.type_key, first.query_key), len(rows), is_exhausted=len(rows) < asked)
+        return [self._claimed(*row) for row in rows]
+
+    def _claimed(self, number: int, job_id: str, nonce: str) -> ClaimedJob:
+        kept = self._find(job_id)
+        assert kept is not None, "a claimed job has a row"
+        kept.job = job = replace(kept.job, status="Dispatched", nonce=nonce)
+        if kept.work is None:
+            kept.work = decode_work(self._execute(SQL["load_work"], {"number": number}).fetchone()[0])
+        return ClaimedJob(job.id, job.account, job.region, nonce, kept.work, job.client_id)
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
-        return [self._acknowledge(acknowledgement) for acknowledgement in acknowledgements]
+        rows: list[dict[str, object]] = []
+        answers = [self._acknowledge(asked, rows) for asked in acknowledgements]
+        if rows:
+            self._expect(self._executemany(SQL["acknowledge_job"], rows), len(rows))
+        return answers
 
-    def _acknowledge(self, asked: Acknowledgement) -> Acknowledged:
-        parameters = {"job_id": asked.job_id, "nonce": asked.nonce, "account": asked.account}
-        row = self._execute(SQL["acknowledge_job"], parameters).fetchone()
-        if row is None:
-            return self._why_not(asked)
-        timeout_seconds, account, pipeline_id, execution_id = row
-        if timeout_seconds is not None:
-            timer = {
-                "account": account,
-                "kind": "JobTimeout",
-                "stamp": asked.job_id,
-                "pipeline_id": pipeline_id,
-                "execution_id": execution_id,
-                "due_at": asked.now + timeout_seconds,
-            }
-            self._execute(SET_TIMER, timer)
-        return "InProgress"
-
-    def _why_not(self, asked: Acknowledgement) -> Acknowledged:
+    def _acknowledge(self, asked: Acknowledgement, rows: list[dict[str, object]]) -> Acknowledged:
         """A repeat with the current nonce gets the job's status again; any other nonce is somebody else's."""
-        row = self._execute(SQL["load_job"], {"id": asked.job_id}).fetchone()
-        job = job_of(row) if row is not None else None
-        if job is None or (asked.account is not None and job.account != asked.account):
+        kept = self._find(asked.job_id)
+        if kept is None or (asked.account is not None and kept.job.account != asked.account):
             return "JobNotFound"
-        if job.nonce is None or not secrets.compare_digest(job.nonce.encode(), asked.nonce.encode()):
+        job = kept.job
+        if job.nonce is None or not hmac.compare_digest(job.nonce.encode(), asked.nonce.encode()):
             return "InvalidNonce"
-        return job.status
+        if job.status != "Dispatched":
+            return job.status
+        status: JobStatus = "InProgress"
+        kept.job = replace(job, status=status)
+        rows.append({"number": kept.number, "nonce": asked.nonce})
+        if job.timeout_seconds is not None:
+            self._set_timer(job, asked.now + job.timeout_seconds)
+        return status
 
-    def redispatch(self, job_id: str, nonce: str) -> bool:
-        return self._execute(SQL["redispatch_job"], {"job_id": job_id, "nonce": nonce}).rowcount == 1
+    def _set_timer(self, job: Job, due_at: float) -> None:
+        timer = {"account": job.account, "kind": "JobTimeout", "stamp": job.id, "pipeline_id": job.pipeline_id}
+        self._execute(SET_TIMER, {**timer, "due_at": due_at})
+
+    def redispatch(self, job_id: str) -> str | None:
+        kept = self._find(job_id)
+        if kept is None or kept.job.status != "Dispatched":
+            return None
+        nonce = secrets.token_hex(16)
+        kept.job = replace(kept.job, nonce=nonce)
+        self._execute(SQL["redispatch_job"], {"number": kept.number, "nonce": nonce})
+        return nonce

@@ -18,6 +18,7 @@ from penstock.ports.storage import (
     PipelineRow,
 )
 from penstock.storage import queries, rows
+from penstock.storage.sqlite.claimable import Claimable, Kind
 
 __all__ = ["SqliteReader"]
 
@@ -28,6 +29,11 @@ _LAST = 2**62
 class SqliteReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.claimable = Claimable(self._next_visible_at)
+        self._action_types: dict[str, ActionTypeRow] = {}
+
+    def forget_action_types(self) -> None:
+        self._action_types.clear()
 
     def _one(self, query: str, **parameters: Any) -> Any:
         return self._connection.execute(SQL[query], parameters).fetchone()
@@ -62,9 +68,7 @@ class SqliteReader:
         row = self._one("execution", account=account, pipeline_id=pipeline_id, execution_id=execution_id)
         return rows.decode_execution(row[0]) if row is not None else None
 
-    async def executions(
-        self, account: str, pipeline_id: str, before: int | None, rows_max: int
-    ) -> list[Execution]:
+    async def executions(self, account: str, pipeline_id: str, before: int | None, rows_max: int) -> list[Execution]:
         found = self._all(
             "executions", account=account, pipeline_id=pipeline_id, before=before or _LAST, rows_max=rows_max
         )
@@ -104,10 +108,13 @@ class SqliteReader:
         return rows.job_row(row) if row is not None else None
 
     async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
-        return self._one("has_claimable", type_key=type_key, query_key=query_key, now=now) is not None
+        return self.claimable.may_have((type_key, query_key), now)
 
-    async def next_visible_at(self, type_key: str, query_key: str) -> float | None:
-        row = self._one("next_visible_at", type_key=type_key, query_key=query_key)
+    async def next_visible_at(self, type_key: str, query_key: str) -> float:
+        return self.claimable.next_at((type_key, query_key))
+
+    def _next_visible_at(self, kind: Kind) -> float | None:
+        row = self._one("next_visible_at", type_key=kind[0], query_key=kind[1])
         return row[0] if row is not None else None
 
     async def leased_jobs(self) -> list[JobRow]:
@@ -121,8 +128,13 @@ class SqliteReader:
         return row[0] if row is not None else None
 
     async def action_type(self, type_key: str) -> ActionTypeRow | None:
-        row = self._one("action_type", type_key=type_key)
-        return rows.action_type_row(row) if row is not None else None
+        known = self._action_types.get(type_key)
+        if known is None:
+            row = self._one("action_type", type_key=type_key)
+            if row is None:
+                return None
+            known = self._action_types[type_key] = rows.action_type_row(row)
+        return known
 
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
         found = self._all("action_types", account=account, region=region, after=after, rows_max=rows_max)

@@ -1,12 +1,11 @@
 """One open transaction on the writing connection, as the ports describe it."""
 
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from penstock.core.model import Head, Job, PipelineVersion
+from penstock.core.model import Head, Job, Pipeline, PipelineVersion
 from penstock.ports.storage import (
     Acknowledged,
     Acknowledgement,
@@ -15,6 +14,7 @@ from penstock.ports.storage import (
     Changes,
     Claim,
     ClaimedJob,
+    EndedJob,
     KeyRow,
     Link,
     PipelineRow,
@@ -24,11 +24,12 @@ from penstock.storage import queries
 from penstock.storage.rows import action_type_row, decode_version, encode, link, pipeline_row
 from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
 from penstock.storage.sqlite.aggregates import Aggregates
+from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
 
 __all__ = ["SqliteTransaction"]
 
-PIPELINES = queries.load("pipelines") | queries.load("jobs")
+PIPELINES = queries.load("pipelines")
 REGISTRY = queries.load("registry")
 _OWNED_BY_PIPELINE = (
     "delete_watches",
@@ -45,10 +46,16 @@ _OWNED_BY_PIPELINE = (
 class SqliteTransaction:
     """Valid within `SqliteStorage.commit` alone."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, claimable: Claimable) -> None:
         self.connection = connection
         self.aggregates = Aggregates(connection)
-        self._jobs = Jobs(connection)
+        self._jobs = Jobs(connection, claimable)
+        self.has_changed_types = False
+
+    def forget(self) -> None:
+        """What was kept in memory may no longer be what is on disk."""
+        self.aggregates.forget()
+        self._jobs.forget()
 
     def _run(self, sql: str, **parameters: Any) -> sqlite3.Cursor:
         return self.connection.execute(sql, parameters)
@@ -59,7 +66,7 @@ class SqliteTransaction:
         try:
             yield
         except BaseException:
-            self.aggregates.forget()
+            self.forget()
             self.connection.execute("ROLLBACK TO part")
             self.connection.execute("RELEASE part")
             raise
@@ -73,6 +80,8 @@ class SqliteTransaction:
 
     def write(self, changes: Changes) -> None:
         self.aggregates.write(changes)
+        self._jobs.offer(changes.jobs_offered)
+        self._jobs.end(changes.jobs_ended)
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
         return self._jobs.claim(claims)
@@ -81,8 +90,7 @@ class SqliteTransaction:
         return self._jobs.acknowledge(acknowledgements)
 
     def redispatch(self, job_id: str) -> str | None:
-        nonce = secrets.token_hex(16)
-        return nonce if self._jobs.redispatch(job_id, nonce) else None
+        return self._jobs.redispatch(job_id)
 
     def clear_timer(self, account: str, kind: str, stamp: str) -> None:
         self._run(AGGREGATES["clear_timer"], account=account, kind=kind, stamp=stamp)
@@ -96,9 +104,7 @@ class SqliteTransaction:
         return count
 
     def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None:
-        row = self._run(
-            AGGREGATES["load_version"], account=account, pipeline_id=pipeline_id, number=number
-        ).fetchone()
+        row = self._run(AGGREGATES["load_version"], account=account, pipeline_id=pipeline_id, number=number).fetchone()
         return decode_version(row[0]) if row is not None else None
 
     def add_pipeline(self, row: PipelineRow, head: Head) -> None:
@@ -134,7 +140,9 @@ class SqliteTransaction:
         self.aggregates.drop(row.account, row.id)
 
     def delete_pipeline(self, row: PipelineRow, at: float) -> None:
-        self._run(PIPELINES["delete_jobs_of_pipeline"], account=row.account, pipeline_id=row.id, at=at)
+        loaded = self.aggregates.load(row.account, row.id)
+        if loaded is not None:
+            self._jobs.end([EndedJob(job_id, "Failed", at) for job_id in _open_jobs(loaded.pipeline)])
         for query in _OWNED_BY_PIPELINE:
             self._run(PIPELINES[query], account=row.account, pipeline_id=row.id)
         self.aggregates.drop(row.account, row.id)
@@ -179,6 +187,7 @@ class SqliteTransaction:
         return count
 
     def put_action_type(self, row: ActionTypeRow) -> None:
+        self.has_changed_types = True
         self._run(
             REGISTRY["put_action_type"],
             type_key=row.type_key,
@@ -237,3 +246,13 @@ class SqliteTransaction:
 
     def append_log(self, account: str, run_id: str, text: str, at: float) -> None:
         self._run(REGISTRY["append_log"], account=account, run_id=run_id, text=text, at=at)
+
+
+def _open_jobs(pipeline: Pipeline) -> list[str]:
+    return [
+        run.job_id
+        for execution in pipeline.executions.values()
+        for passage in execution.stages.values()
+        for run in passage.actions.values()
+        if run.job_id is not None
+    ]

@@ -17,10 +17,17 @@ SELECT client_id FROM links WHERE account = :account AND provider = :provider AN
 UPDATE pipelines SET head = :head, revision = :revision
 WHERE account = :account AND id = :pipeline_id AND revision = :revision - 1
 
--- name: write_execution
+-- name: insert_execution
 INSERT INTO executions (account, pipeline_id, number, id, status, document)
 VALUES (:account, :pipeline_id, :number, :id, :status, :document)
-ON CONFLICT (account, pipeline_id, number) DO UPDATE SET status = excluded.status, document = excluded.document
+
+-- name: update_execution
+UPDATE executions SET document = :document
+WHERE account = :account AND pipeline_id = :pipeline_id AND number = :number AND status = :status
+
+-- name: update_execution_status
+UPDATE executions SET status = :status, document = :document
+WHERE account = :account AND pipeline_id = :pipeline_id AND number = :number AND status = :status_before
 
 -- name: insert_run
 INSERT INTO action_executions
@@ -37,8 +44,8 @@ INSERT INTO events (account, pipeline_id, revision, at, document)
 VALUES (:account, :pipeline_id, :revision, :at, :document)
 
 -- name: set_timer
-INSERT INTO timers (account, stamp, kind, pipeline_id, execution_id, due_at)
-VALUES (:account, :stamp, :kind, :pipeline_id, :execution_id, :due_at)
+INSERT INTO timers (account, stamp, kind, pipeline_id, due_at)
+VALUES (:account, :stamp, :kind, :pipeline_id, :due_at)
 ON CONFLICT (account, stamp, kind) DO UPDATE SET due_at = excluded.due_at
 
 -- name: clear_timer

@@ -55,8 +55,8 @@ VALUES (:account, :bucket, :object_key, :pipeline_id, :action)
 DELETE FROM watches WHERE account = :account AND pipeline_id = :pipeline_id
 
 -- name: tell_watchers
-INSERT INTO timers (account, stamp, kind, pipeline_id, execution_id, due_at)
-SELECT account, pipeline_id || '/' || action, 'SourceChanged', pipeline_id, NULL, :now FROM watches
+INSERT INTO timers (account, stamp, kind, pipeline_id, due_at)
+SELECT account, pipeline_id || '/' || action, 'SourceChanged', pipeline_id, :now FROM watches
 WHERE account = :account AND bucket = :bucket AND object_key = :object_key
 ON CONFLICT (account, stamp, kind) DO NOTHING
 
@@ -95,7 +95,7 @@ ON CONFLICT (account, pipeline_id, token) DO UPDATE
 SET fingerprint = excluded.fingerprint, execution_id = excluded.execution_id, created_at = excluded.created_at
 
 -- name: due_timers
-SELECT account, pipeline_id, kind, stamp, execution_id FROM timers WHERE due_at <= :now ORDER BY due_at LIMIT :rows_max
+SELECT account, pipeline_id, kind, stamp FROM timers WHERE due_at <= :now ORDER BY due_at LIMIT :rows_max
 
 -- name: next_due_at
 SELECT due_at FROM timers ORDER BY due_at LIMIT 1

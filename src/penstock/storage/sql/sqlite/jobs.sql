@@ -7,4 +7,4 @@ WHERE number IN (
     WHERE type_key = :type_key AND query_key = :query_key AND status IN ('Queued', 'Dispatched') AND visible_at <= :now
     ORDER BY visible_at, number LIMIT :jobs_max
 )
-RETURNING id, account, region, nonce, work, client_id, number
+RETURNING number, id, nonce

@@ -10,9 +10,9 @@ CREATE TABLE pipelines (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     head BLOB NOT NULL,
-    PRIMARY KEY (account, region, name)
+    PRIMARY KEY (account, id)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX pipelines_by_id ON pipelines (account, id);
+CREATE UNIQUE INDEX pipelines_by_name ON pipelines (account, region, name);
 
 CREATE TABLE pipeline_versions (
     account TEXT NOT NULL,
@@ -23,6 +23,7 @@ CREATE TABLE pipeline_versions (
     PRIMARY KEY (account, pipeline_id, number)
 ) WITHOUT ROWID;
 
+-- Long documents stand in tables with a row number, whose pages hold them whole; short rows are clustered by their key.
 CREATE TABLE executions (
     account TEXT NOT NULL,
     pipeline_id TEXT NOT NULL,
@@ -31,9 +32,9 @@ CREATE TABLE executions (
     status TEXT NOT NULL CHECK (
         status IN ('Cancelled', 'InProgress', 'Stopped', 'Stopping', 'Succeeded', 'Superseded', 'Failed')
     ),
-    document BLOB NOT NULL,
-    PRIMARY KEY (account, pipeline_id, number)
-) WITHOUT ROWID;
+    document BLOB NOT NULL
+);
+CREATE UNIQUE INDEX executions_by_number ON executions (account, pipeline_id, number);
 CREATE UNIQUE INDEX executions_by_id ON executions (account, pipeline_id, id);
 CREATE INDEX executions_open ON executions (account, pipeline_id, number) WHERE status IN ('InProgress', 'Stopping');
 
@@ -49,9 +50,9 @@ CREATE TABLE action_executions (
     action TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('InProgress', 'Abandoned', 'Succeeded', 'Failed')),
     input BLOB NOT NULL,
-    run BLOB NOT NULL,
-    PRIMARY KEY (account, pipeline_id, execution_number, number)
-) WITHOUT ROWID;
+    run BLOB NOT NULL
+);
+CREATE UNIQUE INDEX action_executions_by_number ON action_executions (account, pipeline_id, execution_number, number);
 
 CREATE TABLE events (
     account TEXT NOT NULL,
@@ -90,16 +91,13 @@ CREATE TABLE jobs (
     work BLOB
 );
 CREATE INDEX jobs_claimable ON jobs (type_key, query_key, visible_at, number) WHERE status IN ('Queued', 'Dispatched');
-CREATE INDEX jobs_leased ON jobs (lease) WHERE lease IS NOT NULL AND status IN ('Dispatched', 'InProgress');
-CREATE INDEX jobs_of_pipeline ON jobs (account, pipeline_id)
-    WHERE status IN ('Queued', 'Dispatched', 'InProgress');
+CREATE INDEX jobs_leased ON jobs (lease) WHERE lease IS NOT NULL;
 
 CREATE TABLE timers (
     account TEXT NOT NULL,
     stamp TEXT NOT NULL,
     kind TEXT NOT NULL,
     pipeline_id TEXT NOT NULL,
-    execution_id TEXT,
     due_at REAL NOT NULL,
     PRIMARY KEY (account, stamp, kind)
 ) WITHOUT ROWID;
