@@ -29,8 +29,7 @@ class Server:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PENSTOCK_", "AWS_"))}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "penstock", "serve", "--port", self._port]
-                + ["--data-dir", str(self.data_dir), *self._options],
+                [sys.executable, "-m", "penstock", "serve", *self._arguments()],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
@@ -41,6 +40,9 @@ class Server:
         assert line.startswith(LISTENING), f"no listening line but {line!r}; {self.log()}"
         self.url = line.removeprefix(LISTENING).strip()
         self._port = self.url.rpartition(":")[2]
+
+    def _arguments(self) -> list[str]:
+        return ["--port", self._port, "--data-dir", str(self.data_dir), *self._options]
 
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""

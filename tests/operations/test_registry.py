@@ -11,7 +11,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from operations.scene import UNKNOWN_ID, Scene, build
+from declarations import custom_source, pipeline, stage
+from operations.scene import Scene, build
 from penstock.operations.registry import HANDLERS, NOT_BUILT
 from penstock.wire.catalog import OPERATIONS, TARGET_PREFIX
 
@@ -65,7 +66,6 @@ def given_for(scene: Scene, operation: str) -> dict[str, Any]:
 
 
 def partner_request(scene: Scene, more: dict[str, Any]) -> dict[str, Any]:
-    from declarations import stage
     from operations.partner import Partner
 
     partner = Partner(scene)
@@ -134,7 +134,17 @@ def test_nonsense_in_every_member_gets_a_declared_error(scene: Scene, operation:
 
 def test_members_that_the_operation_does_not_have_are_ignored(scene: Scene) -> None:
     scene.types()
-    scene.pipeline("line", {"name": "Build", "actions": [{**build("Make"), "colour": "red"}], "weight": 3})
-    job = {"jobId": UNKNOWN_ID, "surprise": [1, 2, {"x": None}]}
-    status, body = send(scene, "PutJobSuccessResult", json.dumps(job).encode())
-    assert (status, json.loads(body)["__type"]) == (400, "JobNotFoundException")
+    odd = {"name": "Build", "actions": [{**build("Make"), "colour": "red"}], "weight": 3}
+    declared = {**pipeline("line", stage("Source", custom_source()), odd), "flavour": None}
+    status, body = send(scene, "CreatePipeline", json.dumps({"pipeline": declared, "surprise": [{"x": None}]}).encode())
+    assert status == 200
+    assert b"colour" not in body
+    assert scene.statuses() == ["InProgress"]
+
+
+def test_members_that_are_null_count_as_left_out(scene: Scene) -> None:
+    scene.line()
+    job = scene.take()
+    given = {"jobId": job["id"], "continuationToken": None, "outputVariables": None, "executionDetails": None}
+    assert send(scene, "PutJobSuccessResult", json.dumps(given).encode()) == (200, b"")
+    assert scene.statuses() == ["Succeeded"]

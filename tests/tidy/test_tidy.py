@@ -70,7 +70,7 @@ def test_every_module_of_the_package_is_imported_somewhere() -> None:
     for path in sources("src"):
         name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
         package, _, module = name.rpartition(".")
-        used = name in text or f"from {package} import" in text and re.search(rf"\b{module}\b", text)
+        used = name in text or (f"from {package} import" in text and re.search(rf"\b{module}\b", text))
         if module not in ("__init__", "__main__") and not used:
             dead.append(name)
     assert not dead

@@ -1,8 +1,8 @@
 """The little of ASGI that the doors share."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 from random import getrandbits
+from typing import Any
 
 __all__ = [
     "Asgi",

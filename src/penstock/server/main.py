@@ -137,7 +137,7 @@ def _announce(settings: Settings, listening: socket.socket) -> str:
     """Say where the server listens, to people and to the command line."""
     port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    sys.stdout.write(f"penstock listening on http://{host}:{port}\n")
+    sys.stdout.write(f"penstock listening on http://{host}:{port}\nconsole: http://{host}:{port}/_penstock/console/\n")
     sys.stdout.flush()
     local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - these mean every address
     url = f"http://{local}:{port}"
