@@ -36,21 +36,37 @@ from penstock.core.commands import (
     TimerFired,
 )
 from penstock.core.effects import Effect, SetTimer, effects_of
-from penstock.core.events import Event
+from penstock.core.events import ActionEnded, ActionStarted, Event, JobEnded, JobOffered
 from penstock.core.evolve import evolve
 from penstock.core.lookup import open_executions
-from penstock.core.model import Pipeline
+from penstock.core.model import ActionRun, Pipeline
 from penstock.core.moment import Moment
 from penstock.core.transitions import approval, deadline, execution, job, stage, transition
 from penstock.wire import types as wire
 
-__all__ = ["Step", "step"]
+__all__ = ["Attempt", "Step", "step"]
+
+# More rounds than any step takes: one takes an execution on by a group of actions or across a stage's edge, and 50 executions
+# in 50 stages of 50 groups are the most that there can be.
+_ROUNDS_MAX = 50 * 50 * 52
+
+
+class Attempt(Struct, frozen=True):
+    """An attempt of an action as a step left it, also if the step put a later one in its place."""
+
+    execution_id: str
+    stage: str
+    action: str
+    run: ActionRun
 
 
 class Step(Struct, frozen=True):
+    """`attempts` are those that the step touched, by their ids."""
+
     state: Pipeline
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
+    attempts: dict[str, Attempt]
 
 
 def step(state: Pipeline, command: Command, moment: Moment) -> Step:
@@ -58,12 +74,15 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
     before = state
     events: list[Event] = []
     effects: list[Effect] = []
+    attempts: dict[str, Attempt] = {}
     fresh = list(_decide(state, command, moment))
-    rounds_left = _rounds_max(state)
+    rounds_left = _ROUNDS_MAX
     while fresh:
         for event in fresh:
             state = evolve(state, event)
             effects.extend(effects_of(event))
+            if isinstance(event, ActionStarted | ActionEnded | JobOffered | JobEnded):
+                attempts[event.run_id] = _attempt(state, event)
         events.extend(fresh)
         assert rounds_left > 0, "a step does not settle"
         rounds_left -= 1
@@ -71,7 +90,12 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
     alarm_at = state.head.alarm_at
     if alarm_at is not None and alarm_at != before.head.alarm_at:
         effects.append(SetTimer("Deadline", state.head.id, alarm_at))
-    return Step(state, tuple(events), tuple(effects))
+    return Step(state, tuple(events), tuple(effects), attempts)
+
+
+def _attempt(state: Pipeline, event: ActionStarted | ActionEnded | JobOffered | JobEnded) -> Attempt:
+    run = state.executions[event.execution_id].stages[event.stage].actions[event.action]
+    return Attempt(event.execution_id, event.stage, event.action, run)
 
 
 def _decide(state: Pipeline, command: Command, moment: Moment) -> Iterator[Event]:  # noqa: PLR0911 - one arm a command
@@ -115,9 +139,3 @@ def _settle(state: Pipeline, moment: Moment) -> list[Event]:
         if events:
             return events
     return list(release(state, moment.now))
-
-
-def _rounds_max(state: Pipeline) -> int:
-    """More rounds than this cannot be: each takes an execution on by a group of actions or across a stage's edge."""
-    groups = sum(2 + len(stage.actions) for version in state.versions.values() for stage in version.declaration.stages)
-    return (len(state.executions) + 2) * (groups + 2) + 8

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from penstock.core.commands import Command, JobFailed, JobLost, JobSucceeded, TimerFired
 from penstock.core.effects import ClearTimer, Effect, EndJob, OfferJob, SetTimer
-from penstock.core.events import ActionEnded, ActionStarted, Event, JobEnded, JobOffered
+from penstock.core.events import ActionStarted, Event
 from penstock.core.model import Head, Job, Pipeline
 from penstock.core.moment import Moment
-from penstock.core.step import Step, step
+from penstock.core.step import Attempt, Step, step
 from penstock.ports.storage import (
     Aggregate,
     Changes,
@@ -40,7 +40,8 @@ class _Touched(Struct):
     before: Aggregate
     now: Pipeline
     events: list[Event] = []
-    runs: dict[tuple[str, str, str, str], RunInput | None] = {}
+    attempts: dict[str, Attempt] = {}
+    inputs: dict[str, RunInput] = {}
 
 
 class Batch:
@@ -96,8 +97,11 @@ class Batch:
     def _take(self, touched: _Touched, made: Step) -> None:
         touched.now = made.state
         touched.events.extend(made.events)
+        touched.attempts.update(made.attempts)
         for event in made.events:
-            _note_run(touched, event)
+            if isinstance(event, ActionStarted):
+                artifacts = event.job.work.inputs if event.job is not None else ()
+                touched.inputs[event.run_id] = RunInput(event.configuration, artifacts)
         for effect in made.effects:
             self._follow(made.state.head, effect)
 
@@ -147,16 +151,6 @@ class Batch:
         return list(topics)
 
 
-def _note_run(touched: _Touched, event: Event) -> None:
-    if isinstance(event, ActionStarted):
-        inputs = event.job.work.inputs if event.job is not None else ()
-        touched.runs[event.execution_id, event.stage, event.action, event.run_id] = RunInput(
-            event.configuration, inputs
-        )
-    elif isinstance(event, ActionEnded | JobEnded | JobOffered):
-        touched.runs.setdefault((event.execution_id, event.stage, event.action, event.run_id), None)
-
-
 def _new_job(head: Head, effect: OfferJob) -> NewJob:
     job = effect.job
     return NewJob(
@@ -188,13 +182,19 @@ def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: fl
         if before is not execution:
             status = before.status if before is not None else None
             changes.executions.append(ExecutionRow(account, pipeline_id, execution, status))
-    for (execution_id, stage, action, run_id), run_input in touched.runs.items():
-        execution = touched.now.executions[execution_id]
-        run = execution.stages[stage].actions[action]
-        assert run.id == run_id, "a later attempt took the place of one that this batch changed"
+    for run_id, attempt in touched.attempts.items():
+        execution = touched.now.executions[attempt.execution_id]
         changes.runs.append(
             RunRow(
-                account, pipeline_id, execution.number, execution_id, execution.version, stage, action, run, run_input
+                account=account,
+                pipeline_id=pipeline_id,
+                execution_number=execution.number,
+                execution_id=execution.id,
+                version=execution.version,
+                stage=attempt.stage,
+                action=attempt.action,
+                run=attempt.run,
+                input=touched.inputs.get(run_id),
             )
         )
     changes.events.append((account, pipeline_id, revision, now, tuple(touched.events)))

@@ -13,6 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ from penstock.storage.sqlite.transaction import SqliteTransaction
 __all__ = ["SqliteStorage"]
 
 T = TypeVar("T")
+
+# The errors of SQLite that say that the disk or the file is at fault, not the statement.
+LOST = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN")
 
 
 class SqliteStorage:
@@ -49,9 +53,11 @@ class SqliteStorage:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             result = work(self._transaction)
-        except sqlite3.OperationalError as problem:
+        except sqlite3.DatabaseError as problem:
             self._rollback()
-            raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
+            if problem.sqlite_errorname.startswith(LOST):
+                raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
+            raise
         except BaseException:
             self._rollback()
             raise
@@ -69,8 +75,10 @@ class SqliteStorage:
     def _rollback(self) -> None:
         self._transaction.forget()
         self.reader.claimable.rollback()
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+        # After a failed write there may be nothing left to roll back, or no way to.
+        with suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
 
     def _flush(self) -> None:
         try:
