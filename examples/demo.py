@@ -61,6 +61,10 @@ def main() -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-demo-")))
             deployed = run(view, folder, stack)
             seconds = view.seconds
+    except BrokenPipeError:
+        # Whoever watched has gone. The interpreter would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (DemoFailed, Failed) as problem:
         print(f"✗ {problem}")
         return 1
@@ -100,7 +104,7 @@ def run(view: LiveView, folder: Path, stack: contextlib.ExitStack) -> str:
 
 
 def start(stack: contextlib.ExitStack, folder: Path, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    """A Python process whose output goes to a file, and which ends when the demo ends, in whatever way."""
+    """A Python process whose output goes to a file, and which ends when the demo does."""
     with (folder / f"{name}.log").open("wb") as log:
         # A session of its own: Ctrl-C is for us, and we end it.
         process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, start_new_session=True)

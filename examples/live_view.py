@@ -72,7 +72,7 @@ class LiveView:
     def show(self, picture: Picture) -> None:
         """Show the picture: all of it on a screen, elsewhere what has changed since the last one."""
         if self._is_screen:
-            self._redraw(list(self._lines(picture)))
+            self._redraw(picture)
             return
         for action in picture.actions:
             now = (action.status, action.note)
@@ -88,7 +88,7 @@ class LiveView:
     def _append(self, text: str) -> None:
         self._write(f"{self.seconds:5.1f} s  {text.rstrip()}\n")
 
-    def _lines(self, picture: Picture) -> Iterator[str]:
+    def _lines(self, picture: Picture, rows: int) -> Iterator[str]:
         stage_width = max(len(action.stage) for action in picture.actions)
         name_width = max(len(action.name) for action in picture.actions)
         kind_width = max(len(action.kind) for action in picture.actions)
@@ -104,16 +104,17 @@ class LiveView:
                 f"{action.kind:{kind_width}}  {seconds:7}  {action.note}"
             )
         yield ""
-        for line in picture.log[-LOG_LINES_SHOWN:]:
-            yield f"  │ {line}"
-        if picture.log:
+        # On a small screen the log gives way first.
+        log_rows = min(LOG_LINES_SHOWN, rows - len(picture.actions) - 5)
+        if picture.log and log_rows > 0:
+            yield from (f"  │ {line}" for line in picture.log[-log_rows:])
             yield ""
         yield f"  {self.seconds:.1f} s"
 
-    def _redraw(self, lines: list[str]) -> None:
+    def _redraw(self, picture: Picture) -> None:
         columns, rows = shutil.get_terminal_size()
         top = self._top()
-        self._drawn = [line[: columns - 1] for line in lines[-(rows - 1) :]]
+        self._drawn = [line[: columns - 1] for line in list(self._lines(picture, rows))[: rows - 1]]
         # One write, each line over its former self and the rest cleared: nothing flickers.
         self._write(top + "".join(map(self._line, self._drawn)) + "\x1b[J")
 

@@ -20,4 +20,4 @@ def shout(job: JobContext) -> Success:
             job.wait_for(job.log(f"{file.name}\n"))
             file.write_text(file.read_text().upper())
         job.wait_for(job.artifacts.publish("Loud", texts))
-    return Success(f"{len(files)} files", output_variables={"Files": str(len(files))})
+    return Success(f"texts: {len(files)}", output_variables={"Files": str(len(files))})

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,24 +15,46 @@ LISTENING = "penstock listening on "
 START_SECONDS_MAX = 20
 
 
+def command(data_dir: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "penstock", "serve", "--data-dir", str(data_dir), *options]
+
+
+def clean_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith(("PENSTOCK_", "AWS_"))}
+
+
+def refusal(data_dir: Path, *options: str, prefix: Sequence[str] = ()) -> tuple[int, str]:
+    """The exit code and the words of a server that does not start."""
+    ended = subprocess.run(
+        [*prefix, *command(data_dir, "--port", "0", *options)],
+        capture_output=True,
+        env=clean_environment(),
+        text=True,
+        timeout=START_SECONDS_MAX,
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
 class Server:
     """Started by `serving`. `kill` is `kill -9`; `start` brings it back on the same data and the same port."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, prefix: Sequence[str] = ()) -> None:
+        """`prefix` is a program that runs the server in place of itself, as `prlimit` does."""
         self.data_dir = data_dir
         self._options = options
+        self._prefix = tuple(prefix)
         self._port = "0"
         self.log_path = data_dir.with_name(data_dir.name + ".log")
         self.start()
 
     def start(self) -> None:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PENSTOCK_", "AWS_"))}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "penstock", "serve", *self._arguments()],
+                [*self._prefix, *command(self.data_dir, "--port", self._port, *self._options)],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
+                env=clean_environment(),
                 text=True,
             )
         assert self.process.stdout is not None
@@ -40,9 +62,6 @@ class Server:
         assert line.startswith(LISTENING), f"no listening line but {line!r}; {self.log()}"
         self.url = line.removeprefix(LISTENING).strip()
         self._port = self.url.rpartition(":")[2]
-
-    def _arguments(self) -> list[str]:
-        return ["--port", self._port, "--data-dir", str(self.data_dir), *self._options]
 
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""
@@ -55,6 +74,10 @@ class Server:
         """Ask it to end; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def wait(self) -> int:
+        """Let it end by itself; returns its exit code."""
         return self._wait()
 
     def _wait(self) -> int:

@@ -18,8 +18,9 @@ __all__ = ["command"]
 
 EXECUTORS = ["auto", "bubblewrap", "container", "process", "off"]
 
-# What bind says of an address that cannot be had, as against a file
+# What bind says of an address that cannot be had, and what a disk says without naming a file
 _OF_ADDRESSES = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @click.command("serve")
@@ -94,9 +95,11 @@ def _serve(settings: "Settings") -> int:
 
     import uvloop
 
+    from penstock.ports.storage import StorageLost
     from penstock.server.main import serve
     from penstock.storage.migrate import SchemaTooNew
     from penstock.storage.sqlite.connection import DatabaseInUse
+    from penstock.wire.errors import ServiceUnavailable
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -105,7 +108,7 @@ def _serve(settings: "Settings") -> int:
         raise Failed(f"the database {settings.database} cannot be used: {problem}") from None
     except OSError as problem:
         raise Failed(_reason(problem, settings)) from None
-    except (DatabaseInUse, SchemaTooNew, ValueError) as problem:
+    except (DatabaseInUse, SchemaTooNew, StorageLost, ServiceUnavailable, ValueError) as problem:
         raise Failed(str(problem)) from None
 
 
@@ -115,4 +118,4 @@ def _reason(problem: OSError, settings: "Settings") -> str:
         return f"{problem.filename}: {said}"
     if problem.errno in _OF_ADDRESSES or "name or service not known" in said:
         return f"cannot listen on {settings.host}, port {settings.port}: {said}; choose with --host and --port"
-    return said
+    return f"the data directory {settings.data_dir}: {said}" if problem.errno in _OF_DISKS else said

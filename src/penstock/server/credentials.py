@@ -2,6 +2,7 @@
 
 import base64
 import configparser
+import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Address", "RootKeys", "forget_address", "leave_address", "load_root_keys", "read_address", "read_root_keys"]
+__all__ = ["Address", "LeftAddress", "RootKeys", "load_root_keys", "read_address", "read_root_keys"]
 
 _PROFILE = "default"
 
@@ -55,25 +56,47 @@ def read_root_keys(data_dir: Path) -> RootKeys:
         raise ValueError(f"the root credentials {path} cannot be read: {problem}") from None
 
 
-def leave_address(data_dir: Path, address: Address) -> None:
-    _write_private(data_dir / "server.json", msgspec.json.encode(address).decode())
+class LeftAddress:
+    """An address left for the command line, good for as long as its server lives.
 
+    A lock beside it says so: it dies with the server, while a process number may live on in another process.
+    """
 
-def forget_address(data_dir: Path) -> None:
-    (data_dir / "server.json").unlink(missing_ok=True)
+    def __init__(self, data_dir: Path, address: Address) -> None:
+        self._file = data_dir / "server.json"
+        self._lock = os.open(data_dir / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        _write_private(self._file, msgspec.json.encode(address).decode())
+
+    def forget(self) -> None:
+        self._file.unlink(missing_ok=True)
+        os.close(self._lock)
 
 
 def read_address(data_dir: Path) -> Address:
     """Where the server of this data directory listens. Raises ValueError, with a sentence, if none runs."""
     try:
         address = msgspec.json.decode((data_dir / "server.json").read_bytes(), type=Address)
-        os.kill(address.pid, 0)
+        is_alive = _is_locked(data_dir / "server.lock")
     except (OSError, msgspec.MsgspecError):
+        is_alive = False
+    if not is_alive:
         raise ValueError(
             f"no penstock server runs on the data directory {data_dir}: start one with 'penstock serve', "
             "or name one with --endpoint-url"
-        ) from None
+        )
     return address
+
+
+def _is_locked(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _write_private(path: Path, text: str) -> None:

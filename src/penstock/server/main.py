@@ -24,7 +24,7 @@ from penstock.engine.run import run as run_duty
 from penstock.ports.storage import StorageLost
 from penstock.server.board import DirectBoard
 from penstock.server.compose import Installation, compose
-from penstock.server.credentials import Address, forget_address, leave_address
+from penstock.server.credentials import Address, LeftAddress
 from penstock.server.executor import choose_executor
 from penstock.server.settings import Settings
 from penstock.worker import Worker
@@ -91,7 +91,7 @@ async def _run(installation: Installation, listening: socket.socket, stopping: a
     duties: list[Duty] = [Timers(reader, committer), Housekeeping(installation.sweep)]
     background = [asyncio.create_task(run_duty(duty, clock, installation.wakeup)) for duty in duties]
     server, serving = await _listen(installation, listening)
-    url = _announce(installation.settings, listening)
+    url, address = _announce(installation.settings, listening)
     workers = _start_workers(installation, url)
     background += [asyncio.create_task(worker.run()) for worker in workers]
     waiting = asyncio.create_task(stopping.wait())
@@ -100,7 +100,7 @@ async def _run(installation: Installation, listening: socket.socket, stopping: a
     waiting.cancel()
     lost_storage = committer.failed.result() if committer.failed.done() else None
     installation.is_serving = False
-    forget_address(installation.settings.data_dir)
+    address.forget()
     if lost_storage is None:
         await asyncio.gather(*(worker.stop(DRAIN_SECONDS) for worker in workers))
     await _close(installation, server, serving, background)
@@ -133,16 +133,16 @@ async def _listen(installation: Installation, listening: socket.socket) -> tuple
     return server, serving
 
 
-def _announce(settings: Settings, listening: socket.socket) -> str:
-    """Say where the server listens, to people and to the command line."""
+def _announce(settings: Settings, listening: socket.socket) -> tuple[str, LeftAddress]:
+    """Say where the server listens, to the command line and to people."""
     port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    sys.stdout.write(f"penstock listening on http://{host}:{port}\nconsole: http://{host}:{port}/_penstock/console/\n")
-    sys.stdout.flush()
     local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - these mean every address
     url = f"http://{local}:{port}"
-    leave_address(settings.data_dir, Address(url, settings.region, os.getpid()))
-    return url
+    left = LeftAddress(settings.data_dir, Address(url, settings.region, os.getpid()))
+    sys.stdout.write(f"penstock listening on http://{host}:{port}\nconsole: http://{host}:{port}/_penstock/console/\n")
+    sys.stdout.flush()
+    return url, left
 
 
 def _start_workers(installation: Installation, url: str) -> list[Worker]:

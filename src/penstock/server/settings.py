@@ -82,9 +82,16 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, 
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as problem:
-        raise SettingsError(f"a setting is wrong: {problem}") from None
+        raise SettingsError(_sentence(str(problem))) from None
     _check(settings)
     return settings
+
+
+def _sentence(problem: str) -> str:
+    """What is wrong with which option; the library names the field behind `$.`."""
+    what, found, field_name = problem.partition(" - at `$.")
+    name = field_name.rstrip("`").replace("_", "-")
+    return f"--{name}: {what}" if found else what
 
 
 def _path(kind: type, value: Any) -> Any:

@@ -115,6 +115,9 @@ def _client(
     with _making:
         session = boto3.Session(botocore_session=_session(held, renew), region_name=region)
         settings = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
+        if endpoint_url is not None and not is_aws(endpoint_url):
+            # Our own server is beside us: a proxy of the environment leads elsewhere.
+            settings = settings.merge(Config(proxies={}))
         if name == "s3":
             settings = settings.merge(Config(signature_version="s3v4"))
         client = session.client(name, endpoint_url=endpoint_url, config=settings)

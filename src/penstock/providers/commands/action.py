@@ -135,14 +135,11 @@ def plan_of(job: JobContext) -> Plan:
             )
     check_names((variable.name for variable in variables), "environment variable")
     check_names(declared.output_variables or (), "output variable")
-    primary = job.configuration.get("PrimarySource") or next(iter(job.inputs), "")
-    if job.inputs and primary not in job.inputs:
-        raise JobError(f"PrimarySource names '{primary}', which is not an input artifact.", "ConfigurationError")
     return Plan(
         commands=tuple(declared.commands),
         environment={variable.name: variable.value for variable in variables},
         variables=tuple(declared.output_variables or ()),
-        primary=primary,
+        primary=next(iter(job.inputs), ""),
         output=next(iter(declared.output_artifacts or ()), None),
     )
 
