@@ -27,6 +27,7 @@ def refusal(data_dir: Path, *options: str, prefix: Sequence[str] = ()) -> tuple[
     """The exit code and the words of a server that does not start."""
     ended = subprocess.run(
         [*prefix, *command(data_dir, "--port", "0", *options)],
+        check=False,
         capture_output=True,
         env=clean_environment(),
         text=True,

@@ -314,3 +314,13 @@ def test_a_pipeline_whose_bucket_is_missing_gets_it_made(scene: Scene) -> None:
     scene.pipeline(artifactStore={"type": "S3", "location": bucket})
     s3 = scene.server.client("s3", region=scene.region)
     assert eventually(lambda: bucket in {each["Name"] for each in s3.list_buckets()["Buckets"]})
+
+
+def test_a_pipeline_that_is_refused_leaves_no_bucket_behind(scene: Scene) -> None:
+    scene.types()
+    scene.pipeline()
+    bucket = f"not-made-{scene.region}"
+    other = simple(artifactStore={"type": "S3", "location": bucket})
+    assert code_of(scene.aws.create_pipeline, pipeline=other) == "PipelineNameInUseException"
+    s3 = scene.server.client("s3", region=scene.region)
+    assert bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}

@@ -147,7 +147,7 @@ class Committer:
         self.served = served
         self._queue: deque[_Item] = deque()
         self._arrived = asyncio.Event()
-        self._last_now = 0.0
+        self.last_now = 0.0
         self.failed: asyncio.Future[StorageLost] = asyncio.get_running_loop().create_future()
         self.commits = 0
         self.committed = 0
@@ -255,7 +255,7 @@ class Committer:
             self.failed.set_result(problem)
 
     def _apply(self, transaction: Transaction, batch: list[_Item]) -> list[str]:
-        self._last_now = now = max(self._clock.now(), self._last_now)
+        self.last_now = now = max(self._clock.now(), self.last_now)
         steps = Batch(transaction, Moment(now, self._ids.new, self.served))
         runs = [item for item in batch if isinstance(item, _Run)]
         topics: list[str] = []

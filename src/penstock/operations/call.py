@@ -1,7 +1,6 @@
 """What an operation is handed: who calls, from where, and what it may use."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -22,11 +21,6 @@ CONFIGURATION_SECRET = b"configuration"
 ACCESS_KEY_SECRET = b"access-key"
 
 
-class Buckets(Protocol):
-    async def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
-        """Make the bucket unless the account has it."""
-
-
 class Environment(Struct, frozen=True):
     """What all calls share."""
 
@@ -37,7 +31,6 @@ class Environment(Struct, frozen=True):
     ids: Ids
     vault: Vault
     credentials: ScopedCredentials
-    buckets: Buckets
     door: Door
     check_policy: Callable[[str], None]
     action_types: Mapping[str, ActionTypeRules]
@@ -58,7 +51,8 @@ class Call(Struct, frozen=True):
 
     @property
     def now(self) -> float:
-        return self.environment.clock.now()
+        # A clock that was set back must not hide what was offered before.
+        return max(self.environment.clock.now(), self.committer.last_now)
 
     @property
     def reader(self) -> Reader:

@@ -35,8 +35,6 @@ async def create_pipeline(request: wire.CreatePipelineInput, call: Call) -> wire
     tags = as_mapping(request.tags)
     check_tags(arn, tags)
     version = await _checked(request.pipeline, None, call)
-    for store in _stores(version.declaration):
-        await call.environment.buckets.ensure_bucket(call.account, call.region, store.location, call.now)
     row = _new_row(call, request.pipeline.name)
     await call.committer.write(partial(_add, row=row, version=version, arn=arn, tags=tags))
     return wire.CreatePipelineOutput(pipeline=_shown(version), tags=request.tags)
@@ -93,10 +91,19 @@ def _add(
     )
     transaction.add_pipeline(row, head)
     transaction.add_version(row, version, row.created_at)
+    _make_buckets(transaction, row, declaration, row.created_at)
     transaction.set_watches(row.account, row.id, list(_watches(row, declaration)))
     transaction.set_tags(row.account, arn, tags)
     start = StartExecution(wire.ExecutionTrigger(trigger_type="CreatePipeline"))
     return Written(None, follow=(Follow(row.account, row.id, start),))
+
+
+def _make_buckets(
+    transaction: Transaction, row: PipelineRow, declaration: wire.PipelineDeclaration, now: float
+) -> None:
+    """The artifact stores are made if missing; no other bucket is."""
+    for store in _stores(declaration):
+        transaction.ensure_bucket(row.account, row.region, store.location, now)
 
 
 def _stores(declaration: wire.PipelineDeclaration) -> Iterator[wire.ArtifactStore]:
@@ -142,8 +149,6 @@ async def update_pipeline(request: wire.UpdatePipelineInput, call: Call) -> wire
         row = await find_pipeline(call, request.pipeline.name)
         previous = await call.reader.version(call.account, row.id, row.version)
         version = await _checked(request.pipeline, previous, call)
-        for store in _stores(version.declaration):
-            await call.environment.buckets.ensure_bucket(call.account, call.region, store.location, call.now)
         try:
             await call.committer.write(partial(_replace, row=row, version=version, now=call.now))
         except PipelineNotFoundException:
@@ -156,6 +161,7 @@ def _replace(transaction: Transaction, row: PipelineRow, version: PipelineVersio
     if current is None or current.id != row.id or current.version != row.version:
         raise PipelineNotFoundException("Another update came first")
     transaction.add_version(row, version, now)
+    _make_buckets(transaction, row, version.declaration, now)
     transaction.set_watches(row.account, row.id, list(_watches(row, version.declaration)))
     return Written(None, follow=(Follow(row.account, row.id, ReplaceDeclaration(version)),))
 

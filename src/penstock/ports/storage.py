@@ -372,6 +372,9 @@ class Transaction(Protocol):
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None: ...
 
+    def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
+        """Make the bucket unless the account has it."""
+
     def request_token(self, account: str, pipeline_id: str, token: str, since: float) -> tuple[bytes, str] | None:
         """The fingerprint and the execution id that a token of this time stands for."""
 

@@ -45,8 +45,15 @@ T = TypeVar("T")
 
 
 class SystemClock:
+    """The time of the machine, but never earlier than before: set back, it goes on at its own pace until that is made up."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time() - time.monotonic()
+
     def now(self) -> float:
-        return time.time()
+        steady = time.monotonic()
+        self._ahead = max(self._ahead, time.time() - steady)
+        return steady + self._ahead
 
 
 class UuidIds:
@@ -120,7 +127,6 @@ def compose(settings: Settings, executor: str) -> Installation:
         ids=UuidIds(),
         vault=sealer,
         credentials=sessions,
-        buckets=catalogue,
         door=door,
         check_policy=policy.check,
         action_types=builtin(),

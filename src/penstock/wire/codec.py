@@ -51,7 +51,7 @@ def _outline(request: type[Struct]) -> inspect.Type:
 
 
 def _read_again(request: type[Struct], body: bytes) -> Struct:
-    value = mended(_outline(request), _json_object(body))
+    value = mended(_outline(request), _json_object(body or b"{}"))
     if broken := violations(_outline(request), value):
         raise ValidationException(sentence(broken))
     try:

@@ -12,6 +12,7 @@ from penstock.wire import types as wire
 from penstock.worker.archive import matching, names_in, pack, unpack
 from penstock.worker.credentials import Clients
 from penstock.worker.results import JobError
+from penstock.worker.threads import in_own_thread
 
 
 class Artifacts:
@@ -34,7 +35,7 @@ class Artifacts:
         place = _place(self._inputs, name, "input")
         s3 = await self._clients.artifacts()
         with _reported(f"Input artifact '{name}' cannot be read"):
-            await asyncio.to_thread(s3.download_file, place.bucket_name, place.object_key, str(file))
+            await in_own_thread(s3.download_file, place.bucket_name, place.object_key, str(file))
 
     async def extract(self, name: str, folder: Path) -> None:
         """Download an input and unpack it into a folder that is new or empty; `unpack` says what is refused."""
@@ -73,7 +74,7 @@ class Artifacts:
         parts = TransferConfig(use_threads=content.seekable())
         upload = partial(s3.upload_fileobj, ExtraArgs=headers, Config=parts)
         with _reported(f"Output artifact '{name}' cannot be written"):
-            await asyncio.to_thread(upload, content, place.bucket_name, place.object_key)
+            await in_own_thread(upload, content, place.bucket_name, place.object_key)
 
 
 def _packed(folder: Path, archive: Path, files: Sequence[str] | None) -> list[str]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from penstock.providers.s3 import explained
 from penstock.worker import JobContext, JobError, ProviderSettings, Success, declared_type
+from penstock.worker.threads import in_own_thread
 
 DECLARATION = declared_type(Path(__file__).with_name("deploy.json").read_bytes())
 UPLOADS_AT_A_TIME = 8
@@ -53,7 +54,7 @@ class S3Deploy:
         with tempfile.TemporaryDirectory(prefix="deploy-", dir=self._work_dir, ignore_cleanup_errors=True) as folder:
             files = await _files(job, artifact, target, Path(folder))
             with explained(target.bucket, target.key):
-                await asyncio.to_thread(_upload_all, s3, target, files)
+                await in_own_thread(_upload_all, s3, target, files)
         place = f"s3://{target.bucket}/{target.key}"
         count = len(files)
         return Success(f"Deployed {count} file{'' if count == 1 else 's'} to {place}", external_execution_id=place)

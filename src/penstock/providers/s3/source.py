@@ -1,6 +1,5 @@
 """The S3 source: a version of an object becomes the execution's revision."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from msgspec import Struct
 from penstock.providers.s3 import explained
 from penstock.wire import types as wire
 from penstock.worker import JobContext, JobError, ProviderSettings, Success, declared_type
+from penstock.worker.threads import in_own_thread
 
 DECLARATION = declared_type(Path(__file__).with_name("source.json").read_bytes())
 SUMMARY_METADATA = "codepipeline-artifact-revision-summary"
@@ -41,8 +41,8 @@ class S3Source:
         wanted = wanted_of(job)
         s3 = await job.service_client("s3")
         with explained(wanted.bucket, wanted.key):
-            await asyncio.to_thread(_check_versioning, s3, wanted.bucket)
-            found = await asyncio.to_thread(_get, s3, wanted)
+            await in_own_thread(_check_versioning, s3, wanted.bucket)
+            found = await in_own_thread(_get, s3, wanted)
         try:
             for name in job.outputs:
                 content_type = found.get("ContentType") or "application/octet-stream"

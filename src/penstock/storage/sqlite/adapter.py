@@ -46,7 +46,9 @@ class SqliteStorage:
         self.reading = open_reader(database)
         self.reader = SqliteReader(self.reading)
         self._transaction = SqliteTransaction(self.connection, self.reader.claimable)
-        self._inode = database.stat().st_ino
+        # The log holds what was committed since the last checkpoint: without its name nobody would find that again.
+        self._files = (database, database.with_name(database.name + "-wal"))
+        self._inodes = self._look()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
 
     async def commit(self, work: Callable[[Transaction], T]) -> T:
@@ -83,11 +85,14 @@ class SqliteStorage:
     def _flush(self) -> None:
         try:
             self.connection.execute("COMMIT")
-            here = self._database.stat().st_ino
+            here = self._look()
         except (sqlite3.Error, OSError) as problem:
             raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
-        if here != self._inode:
+        if here != self._inodes:
             raise StorageLost(f"the database {self._database} was replaced while in use")
+
+    def _look(self) -> list[int]:
+        return [file.stat().st_ino for file in self._files]
 
     async def close(self) -> None:
         """Let the last commit end, fold the log into the file, let others have it."""

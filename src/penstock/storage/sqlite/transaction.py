@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from penstock.core.model import Head, Job, Pipeline, PipelineVersion
+from penstock.ports.objects import BucketRow
 from penstock.ports.storage import (
     Acknowledged,
     Acknowledgement,
@@ -26,6 +27,7 @@ from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
+from penstock.storage.sqlite.objects import insert_bucket
 
 __all__ = ["SqliteTransaction"]
 
@@ -158,6 +160,9 @@ class SqliteTransaction:
                 pipeline_id=pipeline_id,
                 action=watch.action,
             )
+
+    def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
+        insert_bucket(self.connection, BucketRow(account, region, name, now))
 
     def request_token(self, account: str, pipeline_id: str, token: str, since: float) -> tuple[bytes, str] | None:
         row: tuple[bytes, str] | None = self._run(
