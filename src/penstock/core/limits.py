@@ -33,6 +33,13 @@ ACTION_TIMEOUT_SECONDS = {
     "AWS/Invoke/StepFunctions": 7 * DAY,
 }
 
+# UG: limits, "concurrent action executions"
+PARALLEL_ACTIONS_MAX = 5
+
+# UG names no default but that of Commands; a rule that waits for an outer state may wait as long as an approval
+RULE_TIMEOUT_SECONDS = HOUR
+RULE_TIMEOUTS_SECONDS = {"Commands": 55 * MINUTE, "DeploymentWindow": 7 * DAY, "CloudWatchAlarm": 7 * DAY}
+
 # UG: transitions. A transition that was off for longer does not resume what waited in front of it
 TRANSITION_RESUME_SECONDS = 30 * DAY
 

@@ -24,6 +24,7 @@ from penstock.wire.errors import (
 )
 
 __all__ = [
+    "find_execution",
     "get_pipeline_execution",
     "get_pipeline_state",
     "list_action_executions",
@@ -83,11 +84,11 @@ async def get_pipeline_execution(
 ) -> wire.GetPipelineExecutionOutput:
     """API: GetPipelineExecution."""
     row = await find_pipeline(call, request.pipeline_name)
-    execution = await _find_execution(call, row, request.pipeline_execution_id)
+    execution = await find_execution(call, row, request.pipeline_execution_id)
     return wire.GetPipelineExecutionOutput(pipeline_execution=views.pipeline_execution(row.name, execution))
 
 
-async def _find_execution(call: Call, row: PipelineRow, execution_id: str) -> Execution:
+async def find_execution(call: Call, row: PipelineRow, execution_id: str) -> Execution:
     execution = await call.reader.execution(call.account, row.id, execution_id)
     if execution is None:
         raise PipelineExecutionNotFoundException(
@@ -165,9 +166,9 @@ async def _filtered(
     if latest is not None and asked.pipeline_execution_id is not None:
         raise ValidationException("A filter takes either pipelineExecutionId or latestInPipelineExecution, not both")
     if latest is not None:
-        return await _find_execution(call, row, latest.pipeline_execution_id), latest.start_time_range == "Latest"
+        return await find_execution(call, row, latest.pipeline_execution_id), latest.start_time_range == "Latest"
     if asked.pipeline_execution_id is not None:
-        return await _find_execution(call, row, asked.pipeline_execution_id), False
+        return await find_execution(call, row, asked.pipeline_execution_id), False
     return None, False
 
 
@@ -219,6 +220,7 @@ def _stage_state(
         for action in stage.actions
     )
     inbound = tuple(views.inbound(execution_id) for execution_id in slot.waiting)
+    gates = run.gates if run is not None else {}
     return wire.StageState(
         stage_name=stage.name,
         inbound_execution=inbound[0] if inbound else None,
@@ -226,13 +228,17 @@ def _stage_state(
         inbound_transition_state=views.transition_state(slot),
         action_states=actions,
         latest_execution=_stage_execution(execution, run),
+        before_entry_condition_state=views.condition_state(gates.get("beforeEntry")),
+        on_success_condition_state=views.condition_state(gates.get("onSuccess")),
+        on_failure_condition_state=views.condition_state(gates.get("onFailure")),
+        retry_stage_metadata=views.retry_metadata(run),
     )
 
 
 def _stage_execution(execution: Execution | None, run: StageRun | None) -> wire.StageExecution | None:
     if execution is None or run is None:
         return None
-    return wire.StageExecution(pipeline_execution_id=execution.id, status=run.status, type="STANDARD")
+    return wire.StageExecution(pipeline_execution_id=execution.id, status=run.status, type=execution.kind)
 
 
 async def put_approval_result(request: wire.PutApprovalResultInput, call: Call) -> wire.PutApprovalResultOutput:

@@ -16,7 +16,6 @@ from penstock.ports.storage import PipelineRow, Transaction, Watch
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 from penstock.wire.errors import (
-    InvalidStageDeclarationException,
     InvalidStructureException,
     LimitExceededException,
     PipelineNameInUseException,
@@ -63,11 +62,6 @@ async def _checked(
 
 def _refuse_unbuilt(declaration: wire.PipelineDeclaration) -> None:
     """What this release does not carry out is refused: accepted, it would be ignored without a word."""
-    for stage in declaration.stages:
-        if stage.before_entry or stage.on_success or stage.on_failure:
-            raise InvalidStageDeclarationException(
-                f"Stage '{stage.name}' has conditions or a failure result, which this release does not carry out yet"
-            )
     if declaration.triggers:
         raise InvalidStructureException("Triggers are not carried out by this release yet")
 

@@ -15,6 +15,7 @@ from penstock.operations import (
     own_types,
     partners,
     pipelines,
+    rules,
     stages,
     tags,
     third_party_jobs,
@@ -36,20 +37,16 @@ NOT_BUILT = frozenset(
         "DeregisterWebhookWithThirdParty",
         "GetActionType",
         "ListDeployActionExecutionTargets",
-        "ListRuleExecutions",
         "ListRuleTypes",
         "ListWebhooks",
-        "OverrideStageCondition",
         "PutActionRevision",
         "PutWebhook",
         "RegisterWebhookWithThirdParty",
-        "RetryStageExecution",
-        "RollbackStage",
         "UpdateActionType",
     }
 )
 
-_MODULES: tuple[ModuleType, ...] = (action_types, executions, jobs, pipelines, stages, tags, third_party_jobs)
+_MODULES: tuple[ModuleType, ...] = (action_types, executions, jobs, pipelines, rules, stages, tags, third_party_jobs)
 
 
 class Route(Struct, frozen=True):

@@ -4,18 +4,31 @@ import re
 from collections.abc import Mapping
 
 from penstock.core.declaration import MASK
-from penstock.core.model import ActionBinding, ActionRun, Artifact, Execution, PipelineVersion, StageSlot
+from penstock.core.model import (
+    ActionBinding,
+    ActionRun,
+    Artifact,
+    ConditionRun,
+    Execution,
+    PipelineVersion,
+    RuleRun,
+    StageRun,
+    StageSlot,
+)
 from penstock.ports.storage import ActionRecord
 from penstock.wire import types as wire
 
 __all__ = [
     "action_execution_detail",
     "action_state",
+    "artifact_details",
+    "condition_state",
     "execution_summary",
     "fill_url",
     "inbound",
     "masked",
     "pipeline_execution",
+    "retry_metadata",
     "transition_state",
 ]
 
@@ -110,7 +123,53 @@ def pipeline_execution(name: str, execution: Execution) -> wire.PipelineExecutio
         variables=variables or None,
         trigger=execution.trigger,
         execution_mode=execution.mode,
-        execution_type="STANDARD",
+        execution_type=execution.kind,
+        rollback_metadata=_rollback(execution),
+    )
+
+
+def _rollback(execution: Execution) -> wire.PipelineRollbackMetadata | None:
+    if execution.rollback_target is None:
+        return None
+    return wire.PipelineRollbackMetadata(rollback_target_pipeline_execution_id=execution.rollback_target)
+
+
+def condition_state(condition: ConditionRun | None) -> wire.StageConditionState | None:
+    """A gate as the state of a pipeline shows it: each gate has one condition."""
+    if condition is None:
+        return None
+    rules = tuple(_rule_state(name, run) for name, run in condition.rules.items())
+    execution = wire.ConditionExecution(
+        status=condition.status, summary=condition.summary, last_status_change=condition.changed_at
+    )
+    return wire.StageConditionState(
+        latest_execution=wire.StageConditionsExecution(status=condition.status, summary=condition.summary),
+        condition_states=(wire.ConditionState(latest_execution=execution, rule_states=rules),),
+    )
+
+
+def _rule_state(name: str, run: RuleRun) -> wire.RuleState:
+    return wire.RuleState(
+        rule_name=name,
+        latest_execution=wire.RuleExecution(
+            rule_execution_id=run.id,
+            status=run.status,
+            summary=run.summary,
+            last_status_change=run.changed_at,
+            last_updated_by=run.updated_by,
+            external_execution_id=run.external_id,
+            error_details=run.error,
+        ),
+    )
+
+
+def retry_metadata(run: StageRun | None) -> wire.RetryStageMetadata | None:
+    if run is None or run.latest_retry is None:
+        return None
+    return wire.RetryStageMetadata(
+        auto_stage_retry_attempt=run.automatic_retries or None,
+        manual_stage_retry_attempt=run.manual_retries or None,
+        latest_retry_trigger=run.latest_retry,
     )
 
 
@@ -126,7 +185,8 @@ def execution_summary(execution: Execution) -> wire.PipelineExecutionSummary:
         trigger=execution.trigger,
         stop_trigger=wire.StopExecutionTrigger(reason=stop.reason) if stop is not None else None,
         execution_mode=execution.mode,
-        execution_type="STANDARD",
+        execution_type=execution.kind,
+        rollback_metadata=_rollback(execution),
     )
 
 
@@ -162,7 +222,7 @@ def _input(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecuti
         resolved_configuration=masked(record.input.configuration, secret_keys),
         role_arn=action.role_arn,
         region=action.region,
-        input_artifacts=_details(record.input.artifacts),
+        input_artifacts=artifact_details(record.input.artifacts),
         namespace=action.namespace,
     )
 
@@ -172,7 +232,7 @@ def _output(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecut
     binding = version.bindings[f"{record.stage}/{record.action}"]
     url = fill_url(binding.execution_url, record.input.configuration, run.external_id)
     return wire.ActionExecutionOutput(
-        output_artifacts=_details(run.outputs) if run.status == "Succeeded" else (),
+        output_artifacts=artifact_details(run.outputs) if run.status == "Succeeded" else (),
         execution_result=wire.ActionExecutionResult(
             # A PARALLEL pipeline has no state to read the token of a waiting approval from.
             external_execution_id=run.token if run.token and run.status == "InProgress" else run.external_id,
@@ -184,7 +244,7 @@ def _output(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecut
     )
 
 
-def _details(artifacts: tuple[Artifact, ...]) -> tuple[wire.ArtifactDetail, ...]:
+def artifact_details(artifacts: tuple[Artifact, ...]) -> tuple[wire.ArtifactDetail, ...]:
     return tuple(
         wire.ArtifactDetail(name=each.name, s3_location=wire.S3Location(bucket=each.bucket, key=each.key))
         for each in artifacts

@@ -15,12 +15,14 @@ from penstock.core.model import (
     ActionRun,
     Artifact,
     Execution,
+    Gate,
     Head,
     Job,
     JobStatus,
     JobWork,
     Pipeline,
     PipelineVersion,
+    RuleRun,
 )
 
 __all__ = [
@@ -43,6 +45,8 @@ __all__ = [
     "NewJob",
     "PipelineRow",
     "Reader",
+    "RuleRecord",
+    "RuleRow",
     "RunInput",
     "RunRow",
     "Storage",
@@ -122,6 +126,34 @@ class ActionRecord(Struct, frozen=True):
     input: RunInput
 
 
+class RuleRow(Struct, frozen=True):
+    """A run of a rule for the history. `input` is None where it was written before."""
+
+    account: str
+    pipeline_id: str
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    gate: Gate
+    rule: str
+    run: RuleRun
+    input: RunInput | None
+
+
+class RuleRecord(Struct, frozen=True):
+    """A run of a rule as the history gives it back."""
+
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    gate: Gate
+    rule: str
+    run: RuleRun
+    input: RunInput
+
+
 class NewJob(Struct, frozen=True):
     id: str
     account: str
@@ -167,6 +199,7 @@ class Changes(Struct):
     aggregates: list[Aggregate] = []
     executions: list[ExecutionRow] = []
     runs: list[RunRow] = []
+    rules: list[RuleRow] = []
     jobs_offered: list[NewJob] = []
     jobs_ended: list[EndedJob] = []
     timers_set: list[TimerRow] = []
@@ -304,6 +337,15 @@ class Reader(Protocol):
         rows_max: int,
     ) -> list[ActionRecord]: ...
 
+    async def rule_runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[RuleRecord]: ...
+
     async def job(self, job_id: str) -> JobRow | None: ...
 
     async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
@@ -342,6 +384,9 @@ class Transaction(Protocol):
         """A part of the transaction: what raises within it leaves nothing of the part, and the rest stands."""
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None: ...
+
+    def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
+        """One execution, ended or not."""
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]: ...
 

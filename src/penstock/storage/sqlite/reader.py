@@ -16,6 +16,7 @@ from penstock.ports.storage import (
     Link,
     LogLine,
     PipelineRow,
+    RuleRecord,
 )
 from penstock.storage import queries, rows
 from penstock.storage.sqlite.claimable import Claimable, Kind
@@ -102,6 +103,35 @@ class SqliteReader:
                 rows_max=rows_max,
             )
         return [rows.action_record(row) for row in found]
+
+    async def rule_runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[RuleRecord]:
+        before_execution, before_number = before or (_LAST, _LAST)
+        if execution_number is None:
+            found = self._all(
+                "rule_runs",
+                account=account,
+                pipeline_id=pipeline_id,
+                before_execution=before_execution,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        else:
+            found = self._all(
+                "rule_runs_of_execution",
+                account=account,
+                pipeline_id=pipeline_id,
+                execution_number=execution_number,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        return [rows.rule_record(row) for row in found]
 
     async def job(self, job_id: str) -> JobRow | None:
         row = self._one("job_with_work", id=job_id)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from penstock.core.model import Head, Job, Pipeline, PipelineVersion
+from penstock.core.model import Execution, Head, Job, Pipeline, PipelineVersion
 from penstock.ports.storage import (
     Acknowledged,
     Acknowledgement,
@@ -21,7 +21,7 @@ from penstock.ports.storage import (
     Watch,
 )
 from penstock.storage import queries
-from penstock.storage.rows import action_type_row, decode_version, encode, link, pipeline_row
+from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, link, pipeline_row
 from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.claimable import Claimable
@@ -36,6 +36,7 @@ _OWNED_BY_PIPELINE = (
     "delete_versions",
     "delete_executions",
     "delete_runs",
+    "delete_rules",
     "delete_events",
     "delete_timers",
     "delete_request_tokens",
@@ -74,6 +75,12 @@ class SqliteTransaction:
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None:
         return self.aggregates.load(account, pipeline_id)
+
+    def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
+        row = self._run(
+            PIPELINES["execution"], account=account, pipeline_id=pipeline_id, execution_id=execution_id
+        ).fetchone()
+        return decode_execution(row[0]) if row is not None else None
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         return self._jobs.find(job_ids)

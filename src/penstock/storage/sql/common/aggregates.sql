@@ -39,6 +39,17 @@ VALUES
 UPDATE action_executions SET status = :status, run = :run
 WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
 
+-- name: insert_rule
+INSERT INTO rule_executions
+    (account, pipeline_id, execution_number, number, execution_id, version, stage, gate, rule, status, input, run)
+VALUES
+    (:account, :pipeline_id, :execution_number, :number, :execution_id, :version, :stage, :gate, :rule, :status, :input,
+     :run)
+
+-- name: update_rule
+UPDATE rule_executions SET status = :status, run = :run
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
+
 -- name: insert_events
 INSERT INTO events (account, pipeline_id, revision, at, document)
 VALUES (:account, :pipeline_id, :revision, :at, :document)

@@ -47,6 +47,17 @@ WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :
     AND number < :before_number
 ORDER BY number DESC LIMIT :rows_max
 
+-- name: rule_runs
+SELECT execution_number, execution_id, version, stage, gate, rule, run, input FROM rule_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND (execution_number, number) < (:before_execution, :before_number)
+ORDER BY execution_number DESC, number DESC LIMIT :rows_max
+
+-- name: rule_runs_of_execution
+SELECT execution_number, execution_id, version, stage, gate, rule, run, input FROM rule_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number
+    AND number < :before_number
+ORDER BY number DESC LIMIT :rows_max
+
 -- name: insert_watch
 INSERT INTO watches (account, bucket, object_key, pipeline_id, action)
 VALUES (:account, :bucket, :object_key, :pipeline_id, :action)
@@ -74,6 +85,9 @@ DELETE FROM executions WHERE account = :account AND pipeline_id = :pipeline_id
 
 -- name: delete_runs
 DELETE FROM action_executions WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_rules
+DELETE FROM rule_executions WHERE account = :account AND pipeline_id = :pipeline_id
 
 -- name: delete_events
 DELETE FROM events WHERE account = :account AND pipeline_id = :pipeline_id
