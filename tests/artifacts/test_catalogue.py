@@ -73,8 +73,7 @@ def test_a_row_comes_back_as_it_was_written(database):
 
     async def round_trip():
         catalogue = SqliteObjects(database.reader, database.commit)
-        await catalogue.ensure_bucket("1", "us-east-1", "bucket", 7.0)
-        await catalogue.ensure_bucket("1", "eu-west-1", "bucket", 8.0)
+        await catalogue.create_bucket(BucketRow("1", "us-east-1", "bucket", 7.0))
         assert await catalogue.find_bucket("1", "bucket") == BucketRow("1", "us-east-1", "bucket", 7.0)
         await catalogue.set_versioning("1", "bucket", "Enabled")
         stored = await catalogue.put_object(full)

@@ -96,6 +96,7 @@ def test_all_promised_commands_are_there() -> None:
         "partner register",
         "partner link",
         "worker run",
+        "explain",
     }
     assert set(COMMANDS) <= found
 

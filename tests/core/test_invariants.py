@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from core.worlds import APPROVAL, World, action, declaration, version_of
 from penstock.core.commands import (
@@ -14,29 +15,51 @@ from penstock.core.commands import (
     JobFailed,
     JobLost,
     JobSucceeded,
+    OverrideCondition,
     ReplaceDeclaration,
+    RetryStage,
+    RollbackStage,
     StopExecution,
     TimerFired,
 )
 from penstock.core.events import StageEntered
-from penstock.core.model import Execution
+from penstock.core.model import Execution, RuleRun, StageRun
 from penstock.core.refusals import Refusal
 from penstock.wire import types as wire
 
 SEEDS = range(12)
 STEPS = 900
+STAGES = ("Source", "S1", "S2", "S3")
 FINAL = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 
 def shape(mode: str) -> wire.PipelineDeclaration:
     more = {} if mode == "SUPERSEDED" else {"pipeline_type": "V2"}
-    return declaration(
+    plain = declaration(
         [action("A"), action("B"), action("C", order=2)],
         [action("Gate", APPROVAL), action("D", order=2)],
         [action("E")],
         mode=mode,
         **more,
     )
+    source, first, second, third = plain.stages
+    window = wire.RuleDeclaration(
+        name="Window",
+        rule_type_id=wire.RuleTypeId(category="Rule", owner="AWS", provider="DeploymentWindow", version="1"),
+    )
+    entry = wire.BeforeEntryConditions(conditions=(wire.Condition(result="FAIL", rules=(window,)),))
+    success = wire.SuccessConditions(conditions=(wire.Condition(result="FAIL", rules=(window,)),))
+    stages = (
+        source,
+        replace(first, before_entry=entry, on_failure=wire.FailureConditions(result="RETRY")),
+        replace(second, on_success=success),
+        replace(third, on_failure=wire.FailureConditions(result="ROLLBACK")),
+    )
+    return replace(plain, stages=stages)
+
+
+def rules_of(passage: StageRun) -> list[RuleRun]:
+    return [rule for condition in passage.gates.values() for rule in condition.rules.values()]
 
 
 class Chaos:
@@ -62,6 +85,9 @@ class Chaos:
             (2, self.turn),
             (1, self.update),
             (2, self.wait),
+            (5, self.retry),
+            (2, self.roll_back),
+            (2, self.override),
         ]
         weights = [weight for weight, _ in choices]
         return self.random.choices([choice for _, choice in choices], weights)[0]
@@ -80,6 +106,28 @@ class Chaos:
                         result = wire.ApprovalResult(summary="", status=status)  # type: ignore[arg-type]
                         self.world.run(AnswerApproval(stage, name, run.token, result, "me"))
                         return
+
+    def known(self) -> str | None:
+        """An execution that there was or is."""
+        executions = [*self.world.history, *self.world.state.executions]
+        return self.random.choice(executions[-12:]) if executions else None
+
+    def retry(self) -> None:
+        execution_id = self.known()
+        if execution_id is not None:
+            mode = self.random.choice(["FAILED_ACTIONS", "ALL_ACTIONS"])
+            self.world.run(RetryStage(self.random.choice(STAGES), execution_id, mode))  # type: ignore[arg-type]
+
+    def roll_back(self) -> None:
+        target = self.known()
+        if target is not None:
+            self.world.run(RollbackStage(self.random.choice(STAGES), target, "me"))
+
+    def override(self) -> None:
+        execution_id = self.known()
+        if execution_id is not None:
+            gate = self.random.choice(["beforeEntry", "onSuccess"])
+            self.world.run(OverrideCondition(self.random.choice(STAGES), execution_id, gate, "me"))  # type: ignore[arg-type]
 
     def stop(self) -> None:
         executions = list(self.world.state.executions)
@@ -125,7 +173,7 @@ class Chaos:
             run.deadline_at
             for execution in running
             for passage in execution.stages.values()
-            for run in passage.actions.values()
+            for run in (*passage.actions.values(), *rules_of(passage))
             if run.status == "InProgress"
         ]
         for deadline_at in deadlines:
@@ -133,15 +181,18 @@ class Chaos:
             assert world.timers["Deadline", "pipeline-id"] <= deadline_at, "a wait has no timer"
 
     def check_final(self) -> None:
-        """What has ended stays as it ended; like the database, keep it out of the aggregate from then on."""
-        state = self.world.state
-        for execution_id, execution in list(state.executions.items()):
+        """What has ended stays as it ended, but for a retry; like the database, keep it out of the aggregate."""
+        for execution_id, execution in self.world.state.executions.items():
+            before = self.ended.get(execution_id)
+            if before is not None and execution is not before:
+                assert before.status in ("Failed", "Stopped"), f"{before.status} has changed"
+                del self.ended[execution_id]
             if execution.status in FINAL:
-                assert execution_id not in self.ended
                 self.ended[execution_id] = execution
-                del state.executions[execution_id]
                 for passage in execution.stages.values():
-                    assert all(run.status != "InProgress" for run in passage.actions.values())
+                    runs = (*passage.actions.values(), *rules_of(passage))
+                    assert all(run.status != "InProgress" for run in runs)
+        self.world.forget_ended()
 
     def check_jobs(self, running: list[Execution]) -> None:
         """An action has at most one open job, and no job is without its attempt."""
@@ -149,7 +200,7 @@ class Chaos:
             run.job_id
             for execution in running
             for passage in execution.stages.values()
-            for run in passage.actions.values()
+            for run in (*passage.actions.values(), *rules_of(passage))
             if run.job_id is not None
         }
         assert expected == set(self.world.jobs)
@@ -189,7 +240,8 @@ def test_stages_are_entered_in_order_and_by_the_living_alone(mode: str) -> None:
         for event in made.events:
             if isinstance(event, StageEntered):
                 assert event.execution_id not in chaos.ended, "an ended execution entered a stage"
-                assert order.index(event.stage) == seen.get(event.execution_id, -1) + 1
+                is_rollback = chaos.world.state.executions[event.execution_id].kind == "ROLLBACK"
+                assert is_rollback or order.index(event.stage) == seen.get(event.execution_id, -1) + 1
                 seen[event.execution_id] = order.index(event.stage)
         return made
 

@@ -347,6 +347,18 @@ class TestTransitions:
         with pytest.raises(StageNotFound):
             world.run(DisableTransition("S1", "Outbound", "frozen", "me"))
 
+    def test_after_thirty_days_enabling_does_not_resume_what_waited(self) -> None:
+        world = World(declaration([action("A")]))
+        world.run(DisableTransition("S1", "Inbound", "frozen", "me"))
+        older = world.start()
+        world.succeed("Pull")
+        world.now += 31 * 86400
+        world.run(EnableTransition("S1", "Inbound", "me"))
+        assert world.execution(older).status == "Cancelled"
+        world.start()
+        world.succeed("Pull")
+        assert world.open_actions() == ["A"]
+
     def test_what_waits_in_front_of_it_can_be_superseded_and_stopped(self) -> None:
         world = World(declaration([action("A")]))
         world.run(DisableTransition("S1", "Inbound", "frozen", "me"))

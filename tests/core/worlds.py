@@ -3,10 +3,19 @@
 from collections.abc import Iterable
 from itertools import count
 
+from msgspec.structs import replace
+
 from penstock.core.action_types import ActionTypeRules, ArtifactCount, builtin, type_key
-from penstock.core.commands import Command, JobSucceeded, StartExecution
+from penstock.core.commands import (
+    Command,
+    JobSucceeded,
+    OverrideCondition,
+    RetryStage,
+    RollbackStage,
+    StartExecution,
+)
 from penstock.core.declaration import bind_actions, normalise
-from penstock.core.effects import ClearTimer, EndJob, OfferJob, SetTimer
+from penstock.core.effects import Ask, ClearTimer, EndJob, OfferJob, SetTimer
 from penstock.core.model import ActionRun, Execution, Head, Job, Pipeline, PipelineVersion, StageSlot
 from penstock.core.moment import Moment
 from penstock.core.step import Step, step
@@ -14,6 +23,7 @@ from penstock.wire import types as wire
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 ROLE = "arn:aws:iam::111122223333:role/r"
+SERVED = frozenset({"AWS/Deploy/S3/1", "AWS/Rule/LambdaInvoke/1", "AWS/Rule/DeploymentWindow/1"})
 APPROVAL = wire.ActionTypeId(category="Approval", owner="AWS", provider="Manual", version="1")
 
 
@@ -63,18 +73,44 @@ class World:
         self.now = 1000.0
         self.jobs: dict[str, Job] = {}
         self.timers: dict[tuple[str, str], float] = {}
+        self.history: dict[str, Execution] = {}
         self._ids = count(1)
 
     def new_id(self) -> str:
         return f"00000000-0000-4000-8000-{next(self._ids):012x}"
 
     def run(self, command: Command) -> Step:
-        """One step, its effects applied; ended executions leave the aggregate as they do in the database."""
-        made = step(self.state, command, Moment(self.now, self.new_id, frozenset({"AWS/Deploy/S3/1"})))
+        """One step with its effects, and the commands that it asks for, as the engine carries them out."""
+        state = self._brought_back(command)
+        made = step(state, command, Moment(self.now, self.new_id, SERVED))
         self.state = made.state
         for effect in made.effects:
-            self._follow(effect)
+            if not isinstance(effect, Ask):
+                self._follow(effect)
+        for effect in made.effects:
+            if isinstance(effect, Ask):
+                self.run(effect.command)
         return made
+
+    def _brought_back(self, command: Command) -> Pipeline:
+        match command:
+            case RetryStage() | OverrideCondition():
+                wanted = self.history.get(command.execution_id)
+            case RollbackStage():
+                wanted = self.history.get(command.target_id)
+            case _:
+                wanted = None
+        if wanted is None or wanted.id in self.state.executions:
+            return self.state
+        return replace(self.state, executions={**self.state.executions, wanted.id: wanted})
+
+    def forget_ended(self) -> None:
+        """Like the database: what has ended leaves the aggregate, and stays in the history."""
+        for execution_id, execution in list(self.state.executions.items()):
+            if not execution.is_open:
+                self.history[execution_id] = execution
+        open_ones = {key: each for key, each in self.state.executions.items() if each.is_open}
+        self.state = replace(self.state, executions=open_ones)
 
     def _follow(self, effect: OfferJob | EndJob | SetTimer | ClearTimer) -> None:
         match effect:

@@ -18,11 +18,10 @@ from penstock.core.action_types import builtin
 from penstock.engine.committer import Committer, Written
 from penstock.engine.duties.timers import Timers
 from penstock.operations.call import Call, Environment
+from penstock.operations.polls import Polls
 from penstock.operations.registry import HANDLERS
 from penstock.ports.identity import AccessKey, Principal
 from penstock.storage.sqlite.adapter import SqliteStorage
-from penstock.storage.sqlite.objects import SqliteObjects
-from penstock.storage.sqlite.watches import tell_watchers
 from penstock.wakeup.local import LocalWakeup
 from penstock.wire.catalog import TARGET_PREFIX
 from penstock.wire.codec import encode
@@ -87,6 +86,7 @@ class House:
             ack_timeout_seconds=60.0,
             continuation_delay_seconds=5.0,
             server_id="house",
+            polls=Polls(self.clock.now()),
         )
 
     async def ask(self, operation: str, **request: Any) -> Any:

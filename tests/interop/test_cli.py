@@ -101,6 +101,7 @@ def test_a_custom_and_a_partner_action_from_creation_to_the_deployed_object(cli:
     assert (cli.folder / "page.html").read_text() == "hello from the shell"
 
 
+@pytest.mark.long
 def test_what_get_pipeline_prints_can_be_changed_and_given_to_update_pipeline(cli: Cli, plant: Plant) -> None:
     cli.codepipeline("create-custom-action-type", cli_input_json=custom_type(plant.provider))
     cli.codepipeline("create-pipeline", pipeline=plant.declaration())

@@ -215,3 +215,8 @@ class TestLinking:
         assert partner.token != old
         assert refused(partner, job["jobId"], "get_third_party_job_details", token=old) == "InvalidClientTokenException"
         assert partner.details(job["jobId"])["id"] == job["jobId"]
+
+    def test_no_client_token_looks_like_an_option_to_a_command_line(self, partner: Partner) -> None:
+        for _ in range(256):
+            partner.link()
+            assert not partner.token.startswith("-")

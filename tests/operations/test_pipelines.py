@@ -195,13 +195,6 @@ def test_every_broken_constraint_is_reported_at_once(scene: Scene) -> None:
     assert "at 'pipeline.name' failed to satisfy constraint: Member must satisfy regular expression" in message
 
 
-def test_conditions_are_refused_as_long_as_they_would_be_ignored(scene: Scene) -> None:
-    scene.types()
-    gated = {**stage("Build", build("Make")), "onFailure": {"result": "ROLLBACK"}}
-    declared = pipeline("line", stage("Source", custom_source()), gated, pipelineType="V2")
-    assert code_of(scene.aws.create_pipeline, pipeline=declared) == "InvalidStageDeclarationException"
-
-
 def test_deleting_withdraws_the_jobs_that_are_open(scene: Scene) -> None:
     scene.types()
     scene.pipeline("line", stage("Build", build("One"), build("Two"), build("Three")))

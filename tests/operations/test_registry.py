@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from declarations import custom_source, pipeline, stage
+from operations.partner import Partner, declaration
 from operations.scene import Scene, build
 from penstock.operations.registry import HANDLERS, NOT_BUILT
 from penstock.wire.catalog import OPERATIONS, TARGET_PREFIX
@@ -57,6 +58,10 @@ def given_for(scene: Scene, operation: str) -> dict[str, Any]:
     if operation.startswith("PutJob"):
         job = scene.take()
         return {"jobId": job["id"]} | ({"failureDetails": failure} if "Failure" in operation else {})
+    if operation == "OverrideStageCondition":
+        return turned_away(scene)
+    if operation == "UpdateActionType":
+        return {"actionType": declaration(Partner(scene).provider)}
     return {
         "DeleteCustomActionType": {"category": "Build", "provider": "Builder", "version": "1"},
         "DeletePipeline": {"name": "line"},
@@ -65,9 +70,26 @@ def given_for(scene: Scene, operation: str) -> dict[str, Any]:
     }[operation]
 
 
-def partner_request(scene: Scene, more: dict[str, Any]) -> dict[str, Any]:
-    from operations.partner import Partner
+def turned_away(scene: Scene) -> dict[str, Any]:
+    """An execution that a condition has kept out of its stage."""
+    identity = {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"}
+    never = {
+        "name": "Never",
+        "ruleTypeId": identity,
+        "configuration": {"Variable": "a", "Value": "b", "Operator": "EQ"},
+    }
+    gate = {"conditions": [{"result": "FAIL", "rules": [never]}]}
+    scene.pipeline("gated", {**stage("Ship", build("Send")), "beforeEntry": gate}, pipelineType="V2")
+    scene.work("Origin")
+    return {
+        "pipelineName": "gated",
+        "stageName": "Ship",
+        "pipelineExecutionId": scene.newest("gated"),
+        "conditionType": "BEFORE_ENTRY",
+    }
 
+
+def partner_request(scene: Scene, more: dict[str, Any]) -> dict[str, Any]:
     partner = Partner(scene)
     scene.pipeline("partnered", stage("Check", partner.action()))
     scene.work("Origin")

@@ -45,6 +45,15 @@ def test_a_built_in_action_learns_its_declaration_beside_its_configuration():
     assert job.configuration == {"Plain": "1"}
 
 
+def test_the_job_of_a_rule_says_at_which_gate_it_stands():
+    rule = wire.ActionTypeId(category="Rule", owner="AWS", provider="LambdaInvoke", version="1")
+    told = configured(FunctionName="f", penstock__gate="onFailure")
+    job = context(action_type_id=rule, action_configuration=told)
+    assert (job.gate, job.configuration) == ("onFailure", {"FunctionName": "f"})
+    assert job.details().action_configuration == configured(FunctionName="f")
+    assert context(action_configuration=configured(penstock__gate="mine")).gate is None
+
+
 def test_a_custom_actions_configuration_is_its_own_whatever_its_keys():
     job = context(action_configuration=configured(penstock__declaration="mine"))
     assert job.configuration == {"penstock:declaration": "mine"}

@@ -15,6 +15,7 @@ from penstock.core.model import (
     Pipeline,
     PipelineVersion,
     StageSlot,
+    TypeId,
 )
 from penstock.ports.storage import (
     Aggregate,
@@ -33,6 +34,7 @@ from penstock.wire import types as wire
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 KIND = f"Custom/{ACCOUNT}/{REGION}/Build/Builder/1"
 TYPE_ID = wire.ActionTypeId(category="Build", owner="Custom", provider="Builder", version="1")
+WORK_TYPE = TypeId("Build", "Custom", "Builder", "1")
 TRIGGER = wire.ExecutionTrigger(trigger_type="StartPipelineExecution")
 T = TypeVar("T")
 
@@ -104,7 +106,7 @@ def execution(number: int, status: str = "InProgress", **more: Any) -> Execution
 
 
 def work_of(action: str = "Make") -> JobWork:
-    return JobWork(TYPE_ID, {"Key": "value"}, "line", "execution-1", "Build", action, "run-1")
+    return JobWork(WORK_TYPE, {"Key": "value"}, "line", "execution-1", "Build", action, "run-1")
 
 
 def new_job(number: int, pipeline: PipelineRow, **more: Any) -> NewJob:

@@ -217,3 +217,17 @@ def test_a_job_is_read_back_with_its_work_query_and_time(store: Reopening) -> No
     assert (found.work, found.query_key, found.visible_at) == (work_of(), "q", 7.0)
     assert (found.job.status, found.job.client_id, found.job.nonce) == ("Queued", "client", None)
     assert store.read(store.reader.job("nobody")) is None
+
+
+def test_a_job_says_since_when_it_is_as_it_is_and_who_has_it(store: Reopening) -> None:
+    def told() -> tuple[object, ...]:
+        found = store.read(store.reader.job("job-1"))
+        return found.job.status, found.status_at, found.claimant, found.lease
+
+    offer(store, new_job(1, LINE))
+    assert told() == ("Queued", 10.0, None, None)
+    (job,) = claimed(store, now=100.0, claimant="Ann", lease="server")
+    assert told() == ("Dispatched", 100.0, "Ann", "server")
+    acknowledge(store, "job-1", job.nonce, now=130.0)
+    acknowledge(store, "job-1", job.nonce, now=140.0)
+    assert told() == ("InProgress", 130.0, "Ann", "server")

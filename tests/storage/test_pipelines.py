@@ -102,6 +102,14 @@ class TestPipelines:
         assert store.read(store.reader.version(ACCOUNT, LINE.id, 3)) is None
         assert store.read(store.reader.version_created_at(ACCOUNT, LINE.id, 2)) == 5.0
 
+    def test_open_executions_are_read_oldest_first(self, store: Reopening) -> None:
+        add(store, LINE)
+        executions = [execution(3), execution(1, "Stopping"), execution(2, "Failed")]
+        store.commit(lambda transaction: transaction.write(step_of(LINE, 1, *executions)))
+        found = store.read(store.reader.open_executions(ACCOUNT, LINE.id))
+        assert found == [executions[1], executions[0]]
+        assert store.read(store.reader.open_executions(ACCOUNT, "nothing")) == []
+
     def test_a_deleted_one_is_gone_with_all_that_was_its_own(self, store: Reopening) -> None:
         add(store, LINE)
         add(store, row("other"))

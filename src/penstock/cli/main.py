@@ -18,6 +18,8 @@ COMMANDS = {
     "access": "penstock.cli.access",
     "partner": "penstock.cli.partner",
     "worker": "penstock.cli.worker",
+    "explain": "penstock.cli.explain",
+    "validate": "penstock.cli.validate",
 }
 
 INTERRUPTED = 130

@@ -14,11 +14,24 @@ from penstock.core.model import ActionBinding
 from penstock.wire import types as wire
 from penstock.wire.errors import ValidationException
 
-__all__ = ["ActionTypeRules", "ArtifactCount", "bind", "builtin", "check_custom", "type_key"]
+__all__ = [
+    "EVERYBODY",
+    "ActionTypeRules",
+    "ArtifactCount",
+    "bind",
+    "builtin",
+    "check_custom",
+    "check_update",
+    "type_key",
+]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _CONFIG = "Config:"
 _EXTERNAL_EXECUTION_ID = "ExternalExecutionId"
+_SERVICE = "codepipeline.amazonaws.com"
+
+# What stands for all accounts among those that may use a type
+EVERYBODY = "*"
 
 
 class ArtifactCount(Struct, frozen=True, array_like=True):
@@ -94,6 +107,27 @@ class ActionTypeRules(Struct, frozen=True, rename="camel"):
             output_artifact_details=_details(self.outputs),
         )
 
+    def as_declaration(self) -> wire.ActionTypeDeclaration:
+        """A built-in type as GetActionType shows it: everybody may use it, and the service's own workers do its jobs."""
+        workers = wire.JobWorkerExecutorConfiguration(polling_service_principals=(_SERVICE,))
+        settings = self.settings or wire.ActionTypeSettings()
+        return wire.ActionTypeDeclaration(
+            executor=wire.ActionTypeExecutor(
+                configuration=wire.ExecutorConfiguration(job_worker_executor_configuration=workers), type="JobWorker"
+            ),
+            id=msgspec.convert(self.id, wire.ActionTypeIdentifier, from_attributes=True),
+            input_artifact_details=_declared_details(self.inputs),
+            output_artifact_details=_declared_details(self.outputs),
+            permissions=wire.ActionTypePermissions(allowed_accounts=(EVERYBODY,)),
+            properties=tuple(_property_as_declared(each) for each in self.properties),
+            urls=wire.ActionTypeUrls(
+                configuration_url=settings.third_party_configuration_url,
+                entity_url_template=settings.entity_url_template,
+                execution_url_template=settings.execution_url_template,
+                revision_url_template=settings.revision_url_template,
+            ),
+        )
+
 
 @cache
 def builtin() -> Mapping[str, ActionTypeRules]:
@@ -140,6 +174,18 @@ def check_custom(request: wire.CreateCustomActionTypeInput) -> None:
     _check_properties(request.configuration_properties or ())
     for member, template in _templates(request.settings or wire.ActionTypeSettings()):
         _check_template(member, template, properties)
+
+
+def check_update(known: wire.ActionTypeDeclaration, wanted: wire.ActionTypeDeclaration) -> None:
+    """Raise `ValidationException` if the one cannot follow the other: pipelines that use the type must stay valid."""
+    was_optional = {each.name: each.optional for each in known.properties or ()}
+    for each in wanted.properties or ():
+        if each.optional:
+            continue
+        if each.name not in was_optional:
+            raise ValidationException(f"The new property '{each.name}' has to be optional.")
+        if was_optional[each.name]:
+            raise ValidationException(f"The property '{each.name}' is optional and cannot become required.")
 
 
 def _check_properties(properties: tuple[wire.ActionConfigurationProperty, ...]) -> None:
@@ -209,6 +255,17 @@ def _property_of_partner(declared: wire.ActionTypeProperty) -> wire.ActionConfig
     )
 
 
+def _property_as_declared(known: wire.ActionConfigurationProperty) -> wire.ActionTypeProperty:
+    return wire.ActionTypeProperty(
+        name=known.name,
+        optional=not known.required,
+        key=known.key,
+        no_echo=known.secret,
+        queryable=bool(known.queryable),
+        description=known.description,
+    )
+
+
 def _settings_of_partner(urls: wire.ActionTypeUrls | None) -> wire.ActionTypeSettings | None:
     if urls is None:
         return None
@@ -222,3 +279,7 @@ def _settings_of_partner(urls: wire.ActionTypeUrls | None) -> wire.ActionTypeSet
 
 def _details(count: ArtifactCount) -> wire.ArtifactDetails:
     return wire.ArtifactDetails(minimum_count=count.minimum, maximum_count=count.maximum)
+
+
+def _declared_details(count: ArtifactCount) -> wire.ActionTypeArtifactDetails:
+    return wire.ActionTypeArtifactDetails(minimum_count=count.minimum, maximum_count=count.maximum)

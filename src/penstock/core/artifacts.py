@@ -21,13 +21,20 @@ def store_of(declaration: wire.PipelineDeclaration, action: wire.ActionDeclarati
 
 
 def allocate(
-    pipeline_name: str, action: wire.ActionDeclaration, store: wire.ArtifactStore, moment: Moment
+    pipeline_name: str,
+    action: wire.ActionDeclaration,
+    store: wire.ArtifactStore,
+    moment: Moment,
+    *,
+    revision: str | None = None,
 ) -> tuple[Artifact, ...]:
+    """A place for each output; `revision` is what a source is asked to put there."""
     return tuple(
         Artifact(
             name=output.name,
             bucket=store.location,
             key=f"{pipeline_name[:_PIPELINE_LENGTH]}/{output.name[:_ARTIFACT_LENGTH]}/{_suffix(moment.new_id())}",
+            revision=revision,
         )
         for output in action.output_artifacts or ()
     )

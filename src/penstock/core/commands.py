@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from penstock.core.model import Job, PipelineVersion
+from penstock.core.model import Gate, Job, PipelineVersion
 from penstock.wire import types as wire
 
 __all__ = [
@@ -13,7 +13,10 @@ __all__ = [
     "JobFailed",
     "JobLost",
     "JobSucceeded",
+    "OverrideCondition",
     "ReplaceDeclaration",
+    "RetryStage",
+    "RollbackStage",
     "StartExecution",
     "StopExecution",
     "TimerFired",
@@ -82,6 +85,29 @@ class ReplaceDeclaration(Struct, frozen=True):
     version: PipelineVersion
 
 
+class RetryStage(Struct, frozen=True):
+    """The named execution may have ended: it is loaded back in for this."""
+
+    stage: str
+    execution_id: str
+    mode: wire.StageRetryMode
+
+
+class RollbackStage(Struct, frozen=True):
+    """Run one stage again with what the target execution had. `by` is the caller, None if a failure asks."""
+
+    stage: str
+    target_id: str
+    by: str | None = None
+
+
+class OverrideCondition(Struct, frozen=True):
+    stage: str
+    execution_id: str
+    gate: Gate
+    by: str
+
+
 class TimerFired(Struct, frozen=True):
     """`kind` is one of `core.effects.TIMER_KINDS`; `stamp` names what the timer was set for."""
 
@@ -90,7 +116,10 @@ class TimerFired(Struct, frozen=True):
 
 
 Command = (
-    StartExecution
+    RetryStage
+    | RollbackStage
+    | OverrideCondition
+    | StartExecution
     | JobSucceeded
     | JobFailed
     | JobLost

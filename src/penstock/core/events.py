@@ -6,6 +6,7 @@ from penstock.core.model import (
     ActionStatus,
     ExecutionMode,
     ExecutionStatus,
+    Gate,
     JobWork,
     PipelineVersion,
     StageStatus,
@@ -16,18 +17,28 @@ __all__ = [
     "ActionEnded",
     "ActionStarted",
     "AlarmSet",
+    "ConditionEnded",
+    "ConditionStarted",
     "DeclarationReplaced",
     "Event",
     "ExecutionCancelling",
     "ExecutionEnded",
+    "ExecutionResumed",
     "ExecutionStarted",
     "ExecutionStopping",
     "JobEnded",
     "JobOffer",
     "JobOffered",
+    "RollbackAsked",
+    "RollbackStarted",
+    "RuleEnded",
+    "RuleJobEnded",
+    "RuleJobOffered",
+    "RuleStarted",
     "StageEnded",
     "StageEntered",
     "StageReached",
+    "StageRetried",
     "TransitionChanged",
 ]
 
@@ -44,6 +55,16 @@ class ExecutionStarted(_Event, frozen=True, tag="ExecutionStarted"):
     at: float
     variables: dict[str, str] = {}
     overrides: tuple[wire.SourceRevisionOverride, ...] = ()
+
+
+class RollbackStarted(_Event, frozen=True, tag="RollbackStarted"):
+    """A new execution of one stage, with what the target execution had when it came there."""
+
+    execution_id: str
+    target_id: str
+    stage: str
+    trigger: wire.ExecutionTrigger
+    at: float
 
 
 class StageReached(_Event, frozen=True, tag="StageReached"):
@@ -128,6 +149,98 @@ class ActionEnded(_Event, frozen=True, tag="ActionEnded"):
     variables: dict[str, str] = {}
 
 
+class StageRetried(_Event, frozen=True, tag="StageRetried"):
+    """The stage of a failed or stopped execution goes on, in place: what failed is forgotten, or all of it."""
+
+    execution_id: str
+    stage: str
+    mode: wire.StageRetryMode
+    trigger: wire.RetryTrigger
+    at: float
+
+
+class ConditionStarted(_Event, frozen=True, tag="ConditionStarted"):
+    execution_id: str
+    stage: str
+    gate: Gate
+    at: float
+
+
+class RuleStarted(_Event, frozen=True, tag="RuleStarted"):
+    execution_id: str
+    stage: str
+    gate: Gate
+    rule: str
+    run_id: str
+    at: float
+    timeout_at: float
+    job: JobOffer | None = None
+    configuration: dict[str, str] = {}
+
+
+class RuleEnded(_Event, frozen=True, tag="RuleEnded"):
+    execution_id: str
+    stage: str
+    gate: Gate
+    rule: str
+    run_id: str
+    status: ActionStatus
+    at: float
+    job_id: str | None = None
+    job_status: str = "Failed"
+    details: wire.ExecutionDetails | None = None
+    error: wire.ErrorDetails | None = None
+
+
+class RuleJobEnded(_Event, frozen=True, tag="RuleJobEnded"):
+    """A rule's job ended with a continuation token, or was lost; the rule goes on."""
+
+    execution_id: str
+    stage: str
+    gate: Gate
+    rule: str
+    run_id: str
+    job_id: str
+    status: str
+    at: float
+    details: wire.ExecutionDetails | None = None
+
+
+class RuleJobOffered(_Event, frozen=True, tag="RuleJobOffered"):
+    execution_id: str
+    stage: str
+    gate: Gate
+    rule: str
+    run_id: str
+    at: float
+    job: JobOffer
+
+
+class ConditionEnded(_Event, frozen=True, tag="ConditionEnded"):
+    execution_id: str
+    stage: str
+    gate: Gate
+    status: wire.ConditionExecutionStatus
+    at: float
+    summary: str | None = None
+
+
+class ExecutionResumed(_Event, frozen=True, tag="ExecutionResumed"):
+    """A failed execution whose condition was overridden goes on in its stage."""
+
+    execution_id: str
+    stage: str
+    at: float
+
+
+class RollbackAsked(_Event, frozen=True, tag="RollbackAsked"):
+    """A failed stage asks for its last good execution to be run again."""
+
+    stage: str
+    target_id: str
+    at: float
+
+
 class StageEnded(_Event, frozen=True, tag="StageEnded"):
     execution_id: str
     stage: str
@@ -178,7 +291,17 @@ class DeclarationReplaced(_Event, frozen=True, tag="DeclarationReplaced"):
 
 
 Event = (
-    AlarmSet
+    RollbackStarted
+    | StageRetried
+    | ConditionStarted
+    | RuleStarted
+    | RuleEnded
+    | RuleJobEnded
+    | RuleJobOffered
+    | ConditionEnded
+    | ExecutionResumed
+    | RollbackAsked
+    | AlarmSet
     | ExecutionStarted
     | StageReached
     | StageEntered

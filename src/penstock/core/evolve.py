@@ -8,19 +8,30 @@ from penstock.core.events import (
     ActionEnded,
     ActionStarted,
     AlarmSet,
+    ConditionEnded,
+    ConditionStarted,
     DeclarationReplaced,
     Event,
     ExecutionCancelling,
     ExecutionEnded,
+    ExecutionResumed,
     ExecutionStarted,
     ExecutionStopping,
     JobEnded,
     JobOffered,
+    RollbackAsked,
+    RollbackStarted,
+    RuleEnded,
+    RuleJobEnded,
+    RuleJobOffered,
+    RuleStarted,
     StageEnded,
     StageEntered,
     StageReached,
+    StageRetried,
     TransitionChanged,
 )
+from penstock.core.evolve_conditions import evolve_condition
 from penstock.core.lookup import declared_action, version_of
 from penstock.core.model import (
     ActionRun,
@@ -33,6 +44,7 @@ from penstock.core.model import (
     StopRequest,
     Transition,
 )
+from penstock.core.overrides import known_revisions
 from penstock.wire import types as wire
 
 __all__ = ["evolve"]
@@ -62,7 +74,21 @@ def evolve(state: Pipeline, event: Event) -> Pipeline:  # noqa: C901, PLR0911 - 
             return _execution_stopping(state, event)
         case ExecutionCancelling():
             execution = state.executions[event.execution_id]
-            return _with_execution(state, replace(execution, cancelling=True, updated_at=event.at))
+            return _with_execution(
+                state, replace(execution, cancelling=True, cancelling_since=event.at, updated_at=event.at)
+            )
+        case StageRetried():
+            return _stage_retried(state, event)
+        case ExecutionResumed():
+            return _execution_resumed(state, event)
+        case RollbackStarted():
+            return _rollback_started(state, event)
+        case RollbackAsked():
+            return state
+        case RuleStarted():
+            return _with_alarm(evolve_condition(state, event), event.timeout_at)
+        case ConditionStarted() | ConditionEnded() | RuleEnded() | RuleJobEnded() | RuleJobOffered():
+            return evolve_condition(state, event)
         case TransitionChanged():
             transition = Transition(event.enabled, event.by, event.at, event.reason)
             return _with_slot(state, event.stage, transition=transition)
@@ -96,6 +122,7 @@ def _with_run(state: Pipeline, execution_id: str, stage: str, action: str, run: 
 
 def _execution_started(state: Pipeline, event: ExecutionStarted) -> Pipeline:
     number = state.head.executions_started + 1
+    sources, artifacts = known_revisions(state.versions[event.version].declaration, event.overrides)
     execution = Execution(
         id=event.execution_id,
         version=event.version,
@@ -108,9 +135,80 @@ def _execution_started(state: Pipeline, event: ExecutionStarted) -> Pipeline:
         waiting=True,
         variables=event.variables,
         overrides=event.overrides,
+        source_revisions=sources,
+        revisions=artifacts,
     )
     state = replace(state, head=replace(state.head, executions_started=number))
     return _with_execution(state, execution)
+
+
+def _rollback_started(state: Pipeline, event: RollbackStarted) -> Pipeline:
+    """The new execution stands in front of its one stage, with what the target had."""
+    target = state.executions[event.target_id]
+    declaration = version_of(state, target).declaration
+    number = state.head.executions_started + 1
+    execution = Execution(
+        id=event.execution_id,
+        version=target.version,
+        mode=target.mode,
+        status="InProgress",
+        trigger=event.trigger,
+        started_at=event.at,
+        updated_at=event.at,
+        number=number,
+        position=[stage.name for stage in declaration.stages].index(event.stage),
+        waiting=True,
+        variables=target.variables,
+        artifacts=target.artifacts,
+        revisions=target.revisions,
+        source_revisions=target.source_revisions,
+        outputs=target.outputs,
+        kind="ROLLBACK",
+        rollback_target=target.id,
+    )
+    state = replace(state, head=replace(state.head, executions_started=number))
+    return _with_execution(state, execution)
+
+
+def _stage_retried(state: Pipeline, event: StageRetried) -> Pipeline:
+    execution = state.executions[event.execution_id]
+    passage = execution.stages[event.stage]
+    kept = {} if event.mode == "ALL_ACTIONS" else passage.actions
+    is_automatic = event.trigger == "AutomatedStageRetry"
+    passage = replace(
+        passage,
+        status="InProgress",
+        actions={name: run for name, run in kept.items() if run.status in ("Succeeded", "InProgress")},
+        # What let the execution in still holds; what was asked afterwards is asked again.
+        gates={
+            gate: condition
+            for gate, condition in passage.gates.items()
+            if gate == "beforeEntry" and condition.status in ("Succeeded", "Overridden")
+        },
+        automatic_retries=passage.automatic_retries + (1 if is_automatic else 0),
+        manual_retries=passage.manual_retries + (0 if is_automatic else 1),
+        latest_retry=event.trigger,
+    )
+    execution = replace(execution, stages={**execution.stages, event.stage: passage})
+    return _revived(_with_execution(state, execution), execution.id, event.stage, event.at)
+
+
+def _execution_resumed(state: Pipeline, event: ExecutionResumed) -> Pipeline:
+    execution = state.executions[event.execution_id]
+    passage = replace(execution.stages[event.stage], status="InProgress")
+    execution = replace(execution, stages={**execution.stages, event.stage: passage})
+    return _revived(_with_execution(state, execution), execution.id, event.stage, event.at)
+
+
+def _revived(state: Pipeline, execution_id: str, stage: str, at: float) -> Pipeline:
+    """An execution that had ended is in its stage again, and holds it."""
+    execution = replace(
+        state.executions[execution_id], status="InProgress", stop=None, status_summary=None, updated_at=at
+    )
+    state = _with_execution(state, execution)
+    if execution.mode == "PARALLEL":
+        return state
+    return _with_slot(state, stage, occupant=execution_id, latest=execution_id)
 
 
 def _stage_reached(state: Pipeline, event: StageReached) -> Pipeline:
@@ -245,9 +343,15 @@ def _stage_ended(state: Pipeline, event: StageEnded) -> Pipeline:
     execution = state.executions[event.execution_id]
     passage = replace(execution.stages[event.stage], status=event.status)
     execution = replace(execution, stages={**execution.stages, event.stage: passage}, updated_at=event.at)
-    if event.status == "Succeeded":
-        execution = replace(execution, position=execution.position + 1, waiting=True)
+    if event.status in ("Succeeded", "Skipped"):
+        # A rollback runs its one stage and no other.
+        last = len(version_of(state, execution).declaration.stages)
+        position = last if execution.kind == "ROLLBACK" else execution.position + 1
+        execution = replace(execution, position=position, waiting=True)
     state = _with_execution(state, execution)
+    is_target = execution.kind == "STANDARD" and execution.version == state.head.version
+    if event.status == "Succeeded" and is_target and execution.mode != "PARALLEL":
+        state = _with_slot(state, event.stage, succeeded=execution.id)
     return _vacated(state, event.stage, event.execution_id)
 
 
@@ -290,7 +394,11 @@ def _declaration_replaced(state: Pipeline, event: DeclarationReplaced) -> Pipeli
     """Stages that keep their name keep their transition, and their occupant until it is done."""
     declaration = event.version.declaration
     kept = state.head.slots
-    slots = {stage.name: kept.get(stage.name, StageSlot()) for stage in declaration.stages}
+    slots = {
+        # Only executions of the current version can be gone back to.
+        stage.name: replace(kept.get(stage.name, StageSlot()), succeeded=None)
+        for stage in declaration.stages
+    }
     head: Head = replace(
         state.head,
         version=event.version.number,

@@ -10,6 +10,7 @@ STAGES_MAX = 50
 STAGE_ACTIONS_MAX = 50
 PIPELINES_MAX = 1000
 CUSTOM_ACTION_TYPES_MAX = 50
+WEBHOOKS_MAX = 300
 OPEN_EXECUTIONS_MAX = 50
 TAGS_MAX = 50
 OUTPUT_VARIABLES_BYTES_MAX = 122_880
@@ -32,6 +33,13 @@ ACTION_TIMEOUT_SECONDS = {
     "AWS/Test/CodeBuild": 8 * HOUR,
     "AWS/Invoke/StepFunctions": 7 * DAY,
 }
+
+# UG: limits, "concurrent action executions"
+PARALLEL_ACTIONS_MAX = 5
+
+# UG names no default but that of Commands; a rule that waits for an outer state may wait as long as an approval
+RULE_TIMEOUT_SECONDS = HOUR
+RULE_TIMEOUTS_SECONDS = {"Commands": 55 * MINUTE, "DeploymentWindow": 7 * DAY, "CloudWatchAlarm": 7 * DAY}
 
 # UG: transitions. A transition that was off for longer does not resume what waited in front of it
 TRANSITION_RESUME_SECONDS = 30 * DAY

@@ -1,7 +1,8 @@
 """Finding one's way in an aggregate."""
 
+from penstock.core import limits
 from penstock.core.model import ActionBinding, ActionRun, Execution, Pipeline, PipelineVersion, StageRun
-from penstock.core.refusals import ActionNotFound, StageNotFound
+from penstock.core.refusals import ActionNotFound, NotLatestExecution, StageNotFound, TooManyExecutions
 from penstock.wire import types as wire
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "declared_stage",
     "execution_of_run",
     "open_executions",
+    "require_latest",
+    "require_room",
     "stage_run",
     "version_of",
 ]
@@ -49,6 +52,37 @@ def execution_of_run(
     if run is None or run.id != run_id or run.status != "InProgress":
         return None
     return execution, run
+
+
+def require_latest(state: Pipeline, stage: str, execution_id: str) -> Execution:
+    """The execution whose run the stage shows, standing in that stage with nobody else in it; else NotLatestExecution."""
+    execution = state.executions.get(execution_id)
+    slot = state.head.slots.get(stage)
+    is_there = execution is not None and stage in execution.stages and _stands_in(state, execution, stage)
+    is_latest = (
+        slot is None
+        or execution is None
+        or execution.mode == "PARALLEL"
+        or (slot.latest == execution_id and slot.occupant in (None, execution_id))
+    )
+    if execution is None or not is_there or not is_latest:
+        raise NotLatestExecution(
+            f"The execution '{execution_id}' is not the latest one in stage '{stage}' of pipeline '{state.head.name}'"
+        )
+    return execution
+
+
+def _stands_in(state: Pipeline, execution: Execution, stage: str) -> bool:
+    stages = version_of(state, execution).declaration.stages
+    return execution.position < len(stages) and stages[execution.position].name == stage
+
+
+def require_room(state: Pipeline) -> None:
+    """TooManyExecutions if no further execution may be in progress beside those that are."""
+    if state.head.mode != "SUPERSEDED" and len(open_executions(state)) >= limits.OPEN_EXECUTIONS_MAX:
+        raise TooManyExecutions(
+            f"The pipeline '{state.head.name}' has {limits.OPEN_EXECUTIONS_MAX} executions in progress, which is the limit"
+        )
 
 
 def declared_stage(declaration: wire.PipelineDeclaration, name: str) -> wire.StageDeclaration:

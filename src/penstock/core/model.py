@@ -15,17 +15,21 @@ __all__ = [
     "ActionBinding",
     "ActionRun",
     "Artifact",
+    "ConditionRun",
     "Execution",
+    "Gate",
     "Head",
     "Job",
     "JobStatus",
     "JobWork",
     "Pipeline",
     "PipelineVersion",
+    "RuleRun",
     "StageRun",
     "StageSlot",
     "StopRequest",
     "Transition",
+    "TypeId",
 ]
 
 ExecutionStatus = Literal["Cancelled", "InProgress", "Stopped", "Stopping", "Succeeded", "Superseded", "Failed"]
@@ -33,6 +37,7 @@ StageStatus = Literal["Cancelled", "InProgress", "Failed", "Stopped", "Stopping"
 ActionStatus = Literal["InProgress", "Abandoned", "Succeeded", "Failed"]
 JobStatus = Literal["Created", "Queued", "Dispatched", "InProgress", "TimedOut", "Succeeded", "Failed"]
 ExecutionMode = Literal["QUEUED", "SUPERSEDED", "PARALLEL"]
+Gate = Literal["beforeEntry", "onSuccess", "onFailure"]
 
 
 class ActionBinding(Struct, frozen=True, omit_defaults=True):
@@ -91,12 +96,44 @@ class ActionRun(Struct, frozen=True, omit_defaults=True):
     revision: wire.CurrentRevision | None = None
 
 
+class RuleRun(Struct, frozen=True, omit_defaults=True):
+    """One run of a rule of a condition. Its id is the stamp of its jobs, and the API's ruleExecutionId."""
+
+    id: str
+    status: ActionStatus
+    started_at: float
+    changed_at: float
+    number: int = 0
+    deadline_at: float | None = None
+    job_id: str | None = None
+    summary: str | None = None
+    external_id: str | None = None
+    error: wire.ErrorDetails | None = None
+    updated_by: str | None = None
+
+
+class ConditionRun(Struct, frozen=True, omit_defaults=True):
+    """A condition of a stage as it is looked at: all of its rules must succeed for it to be met."""
+
+    status: wire.ConditionExecutionStatus
+    changed_at: float
+    summary: str | None = None
+    rules: dict[str, RuleRun] = {}
+
+
 class StageRun(Struct, frozen=True, omit_defaults=True):
-    """An execution's passage through one stage; `actions` holds the latest attempt of each action that began."""
+    """An execution's passage through one stage.
+
+    `actions` holds the latest attempt of each action that began, `gates` the conditions that were looked at.
+    """
 
     status: StageStatus
     entered_at: float
     actions: dict[str, ActionRun] = {}
+    gates: dict[Gate, ConditionRun] = {}
+    automatic_retries: int = 0
+    manual_retries: int = 0
+    latest_retry: wire.RetryTrigger | None = None
 
 
 class StopRequest(Struct, frozen=True, omit_defaults=True):
@@ -134,6 +171,9 @@ class Execution(Struct, frozen=True, omit_defaults=True):
     source_revisions: tuple[wire.SourceRevision, ...] = ()
     outputs: dict[str, dict[str, str]] = {}
     stop: StopRequest | None = None
+    kind: wire.ExecutionType = "STANDARD"
+    rollback_target: str | None = None
+    cancelling_since: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -150,11 +190,15 @@ class Transition(Struct, frozen=True, omit_defaults=True):
 
 
 class StageSlot(Struct, frozen=True, omit_defaults=True):
-    """Who holds a stage, who waits in front of it (first come first), and whose run the stage shows."""
+    """Who holds a stage, who waits in front of it (first come first), and whose run the stage shows.
+
+    `succeeded` is the last standard execution of this version that succeeded here: what an automatic rollback goes back to.
+    """
 
     occupant: str | None = None
     waiting: tuple[str, ...] = ()
     latest: str | None = None
+    succeeded: str | None = None
     transition: Transition | None = None
 
     @property
@@ -190,10 +234,22 @@ class Pipeline(Struct, frozen=True):
     client_ids: dict[str, str] = {}
 
 
-class JobWork(Struct, frozen=True, omit_defaults=True):
-    """What a worker is told of a job, but for its credentials. Secret configuration values are sealed."""
+class TypeId(Struct, frozen=True):
+    """What a job is of: an action type, or a rule type, whose category the API's action types do not have."""
 
-    action_type_id: wire.ActionTypeId
+    category: str
+    owner: str
+    provider: str
+    version: str
+
+
+class JobWork(Struct, frozen=True, omit_defaults=True):
+    """What a worker is told of a job, but for its credentials. Secret configuration values are sealed.
+
+    The job of a rule has the rule's name as `action`, and the gate that the rule stands at.
+    """
+
+    action_type_id: TypeId
     configuration: dict[str, str]
     pipeline_name: str
     execution_id: str
@@ -207,10 +263,11 @@ class JobWork(Struct, frozen=True, omit_defaults=True):
     secret_keys: tuple[str, ...] = ()
     declaration: wire.ActionDeclaration | None = None
     overrides: tuple[wire.SourceRevisionOverride, ...] = ()
+    gate: Gate | None = None
 
 
 class Job(Struct, frozen=True, omit_defaults=True):
-    """A job's row as a decision needs it."""
+    """A job's row as a decision needs it. Of a rule's job, `action` is `GATE:RULE`."""
 
     id: str
     account: str

@@ -3,14 +3,21 @@
 __all__ = [
     "ActionNotFound",
     "ApprovalAlreadyCompleted",
+    "ConditionNotOverridable",
     "DuplicatedStopRequest",
+    "ExecutionNotFound",
     "ExecutionNotStoppable",
+    "ExecutionOutdated",
     "InvalidApprovalToken",
     "InvalidRequest",
     "JobNotInProgress",
+    "NotLatestExecution",
     "Refusal",
+    "StageIsBusy",
     "StageNotFound",
+    "StageNotRetryable",
     "TooManyExecutions",
+    "UnableToRollback",
 ]
 
 
@@ -43,3 +50,24 @@ class DuplicatedStopRequest(Refusal): ...
 
 
 class TooManyExecutions(Refusal): ...
+
+
+class StageNotRetryable(Refusal): ...
+
+
+class NotLatestExecution(Refusal): ...
+
+
+class StageIsBusy(Refusal): ...
+
+
+class ExecutionNotFound(Refusal): ...
+
+
+class ExecutionOutdated(Refusal): ...
+
+
+class UnableToRollback(Refusal): ...
+
+
+class ConditionNotOverridable(Refusal): ...

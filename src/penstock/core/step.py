@@ -30,21 +30,45 @@ from penstock.core.commands import (
     JobFailed,
     JobLost,
     JobSucceeded,
+    OverrideCondition,
     ReplaceDeclaration,
+    RetryStage,
+    RollbackStage,
     StartExecution,
     StopExecution,
     TimerFired,
 )
 from penstock.core.effects import Effect, SetTimer, effects_of
-from penstock.core.events import ActionEnded, ActionStarted, Event, JobEnded, JobOffered
+from penstock.core.events import (
+    ActionEnded,
+    ActionStarted,
+    Event,
+    JobEnded,
+    JobOffered,
+    RuleEnded,
+    RuleJobEnded,
+    RuleJobOffered,
+    RuleStarted,
+)
 from penstock.core.evolve import evolve
 from penstock.core.lookup import open_executions
-from penstock.core.model import ActionRun, Pipeline
+from penstock.core.model import ActionRun, Gate, Pipeline, RuleRun
 from penstock.core.moment import Moment
-from penstock.core.transitions import approval, deadline, execution, job, stage, transition
+from penstock.core.transitions import (
+    approval,
+    condition,
+    deadline,
+    execution,
+    job,
+    retry,
+    rollback,
+    rule_job,
+    stage,
+    transition,
+)
 from penstock.wire import types as wire
 
-__all__ = ["Attempt", "Step", "step"]
+__all__ = ["Attempt", "RuleAttempt", "Step", "step"]
 
 # More rounds than any step takes: one takes an execution on by a group of actions or across a stage's edge, and 50 executions
 # in 50 stages of 50 groups are the most that there can be.
@@ -60,13 +84,24 @@ class Attempt(Struct, frozen=True):
     run: ActionRun
 
 
+class RuleAttempt(Struct, frozen=True):
+    """The same of a rule."""
+
+    execution_id: str
+    stage: str
+    gate: Gate
+    rule: str
+    run: RuleRun
+
+
 class Step(Struct, frozen=True):
-    """`attempts` are those that the step touched, by their ids."""
+    """`attempts` and `rules` are those that the step touched, by their ids."""
 
     state: Pipeline
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
     attempts: dict[str, Attempt]
+    rules: dict[str, RuleAttempt]
 
 
 def step(state: Pipeline, command: Command, moment: Moment) -> Step:
@@ -75,6 +110,7 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
     events: list[Event] = []
     effects: list[Effect] = []
     attempts: dict[str, Attempt] = {}
+    rules: dict[str, RuleAttempt] = {}
     fresh = list(_decide(state, command, moment))
     rounds_left = _ROUNDS_MAX
     while fresh:
@@ -83,6 +119,8 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
             effects.extend(effects_of(event))
             if isinstance(event, ActionStarted | ActionEnded | JobOffered | JobEnded):
                 attempts[event.run_id] = _attempt(state, event)
+            elif isinstance(event, RuleStarted | RuleEnded | RuleJobOffered | RuleJobEnded):
+                rules[event.run_id] = _rule_attempt(state, event)
         events.extend(fresh)
         assert rounds_left > 0, "a step does not settle"
         rounds_left -= 1
@@ -90,7 +128,7 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
     alarm_at = state.head.alarm_at
     if alarm_at is not None and alarm_at != before.head.alarm_at:
         effects.append(SetTimer("Deadline", state.head.id, alarm_at))
-    return Step(state, tuple(events), tuple(effects), attempts)
+    return Step(state, tuple(events), tuple(effects), attempts, rules)
 
 
 def _attempt(state: Pipeline, event: ActionStarted | ActionEnded | JobOffered | JobEnded) -> Attempt:
@@ -98,14 +136,31 @@ def _attempt(state: Pipeline, event: ActionStarted | ActionEnded | JobOffered | 
     return Attempt(event.execution_id, event.stage, event.action, run)
 
 
-def _decide(state: Pipeline, command: Command, moment: Moment) -> Iterator[Event]:  # noqa: PLR0911 - one arm a command
+def _rule_attempt(state: Pipeline, event: RuleStarted | RuleEnded | RuleJobOffered | RuleJobEnded) -> RuleAttempt:
+    run = state.executions[event.execution_id].stages[event.stage].gates[event.gate].rules[event.rule]
+    return RuleAttempt(event.execution_id, event.stage, event.gate, event.rule, run)
+
+
+def _decide(state: Pipeline, command: Command, moment: Moment) -> Iterator[Event]:  # noqa: C901, PLR0911 - one arm a command
     match command:
+        case JobSucceeded() if rule_job.is_of_rule(command.job):
+            return rule_job.succeed(state, command, moment)
         case JobSucceeded():
             return job.succeed(state, command, moment)
+        case JobFailed() if rule_job.is_of_rule(command.job):
+            return rule_job.fail(state, command, moment)
         case JobFailed():
             return job.fail(state, command, moment)
+        case JobLost() if rule_job.is_of_rule(command.job):
+            return rule_job.lose(state, command, moment)
         case JobLost():
             return job.lose(state, command, moment)
+        case RetryStage():
+            return retry.retry(state, command, moment)
+        case RollbackStage():
+            return rollback.roll_back(state, command, moment)
+        case OverrideCondition():
+            return condition.override(state, command, moment)
         case StartExecution():
             return execution.start(state, command, moment)
         case StopExecution():

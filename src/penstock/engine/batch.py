@@ -5,18 +5,28 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock.core.commands import Command, JobFailed, JobLost, JobSucceeded, TimerFired
-from penstock.core.effects import ClearTimer, Effect, EndJob, OfferJob, SetTimer
-from penstock.core.events import ActionStarted, Event
+from penstock.core.commands import (
+    Command,
+    JobFailed,
+    JobLost,
+    JobSucceeded,
+    OverrideCondition,
+    RetryStage,
+    RollbackStage,
+    TimerFired,
+)
+from penstock.core.effects import Ask, ClearTimer, Effect, EndJob, OfferJob, SetTimer
+from penstock.core.events import ActionStarted, Event, RuleStarted
 from penstock.core.model import Head, Job, Pipeline
 from penstock.core.moment import Moment
-from penstock.core.step import Attempt, Step, step
+from penstock.core.step import Attempt, RuleAttempt, Step, step
 from penstock.ports.storage import (
     Aggregate,
     Changes,
     EndedJob,
     ExecutionRow,
     NewJob,
+    RuleRow,
     RunInput,
     RunRow,
     TimerRow,
@@ -41,6 +51,7 @@ class _Touched(Struct):
     now: Pipeline
     events: list[Event] = []
     attempts: dict[str, Attempt] = {}
+    rules: dict[str, RuleAttempt] = {}
     inputs: dict[str, RunInput] = {}
 
 
@@ -73,10 +84,44 @@ class Batch:
         if isinstance(command, TimerFired):
             self._clear(account, command.kind, command.stamp)
         touched = self._load(account, pipeline_id)
+        self._bring_back(touched, command)
         made = step(touched.now, command, self._moment)
         if made.events:
             self._take(touched, made)
+        for effect in made.effects:
+            if isinstance(effect, Ask):
+                self.run(account, pipeline_id, effect.command)
         return made.events
+
+    def _bring_back(self, touched: _Touched, command: Command) -> None:
+        """An execution that the command names may have ended: it is loaded back in, with its version."""
+        match command:
+            case RetryStage() | OverrideCondition():
+                execution_id = command.execution_id
+            case RollbackStage():
+                execution_id = command.target_id
+            case _:
+                return
+        state = touched.now
+        if execution_id in state.executions:
+            return
+        head = state.head
+        execution = self._transaction.execution(head.account, head.id, execution_id)
+        if execution is None:
+            return
+        version = state.versions.get(execution.version) or self._transaction.version(
+            head.account, head.id, execution.version
+        )
+        assert version is not None, "versions never go before their pipeline"
+        state = replace(
+            state,
+            executions={**state.executions, execution.id: execution},
+            versions={**state.versions, version.number: version},
+        )
+        touched.now = state
+        known = touched.before.pipeline
+        before = replace(known, executions={**known.executions, execution.id: execution})
+        touched.before = replace(touched.before, pipeline=before)
 
     def _with_fresh_job(self, command: Command) -> Command:
         """Of two results for one job in one batch, the second must see what the first one did."""
@@ -98,8 +143,9 @@ class Batch:
         touched.now = made.state
         touched.events.extend(made.events)
         touched.attempts.update(made.attempts)
+        touched.rules.update(made.rules)
         for event in made.events:
-            if isinstance(event, ActionStarted):
+            if isinstance(event, ActionStarted | RuleStarted):
                 artifacts = event.job.work.inputs if event.job is not None else ()
                 touched.inputs[event.run_id] = RunInput(event.configuration, artifacts)
         for effect in made.effects:
@@ -117,6 +163,8 @@ class Batch:
             case SetTimer():
                 row = TimerRow(head.account, head.id, effect.kind, effect.stamp, effect.due_at)
                 self._timers_set[head.account, effect.kind, effect.stamp] = row
+            case Ask():
+                pass  # carried out once the step that asked for it has been taken
             case ClearTimer():
                 job = self._jobs.get(effect.stamp)
                 # A job that has no time of its own never had a timer.
@@ -194,6 +242,22 @@ def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: fl
                 stage=attempt.stage,
                 action=attempt.action,
                 run=attempt.run,
+                input=touched.inputs.get(run_id),
+            )
+        )
+    for run_id, rule in touched.rules.items():
+        execution = touched.now.executions[rule.execution_id]
+        changes.rules.append(
+            RuleRow(
+                account=account,
+                pipeline_id=pipeline_id,
+                execution_number=execution.number,
+                execution_id=execution.id,
+                version=execution.version,
+                stage=rule.stage,
+                gate=rule.gate,
+                rule=rule.rule,
+                run=rule.run,
                 input=touched.inputs.get(run_id),
             )
         )

@@ -32,6 +32,7 @@ from penstock.core.model import Job
 from penstock.core.moment import Moment
 from penstock.core.refusals import JobNotInProgress, Refusal
 from penstock.engine.batch import Batch, JobGone, PipelineGone
+from penstock.engine.repeats import AlreadyStarted, Guard, Once
 from penstock.ports.clock import Clock, Ids
 from penstock.ports.storage import (
     Acknowledged,
@@ -45,7 +46,7 @@ from penstock.ports.storage import (
 from penstock.ports.wakeup import Wakeup
 from penstock.wire.errors import ApiError, InternalFailure, ServiceUnavailable, ThrottlingException
 
-__all__ = ["AlreadyStarted", "Committer", "Follow", "Once", "Written"]
+__all__ = ["AlreadyStarted", "Became", "Committer", "Follow", "Once", "Written"]
 
 T = TypeVar("T")
 log = logging.getLogger("penstock.committer")
@@ -62,29 +63,21 @@ class Follow(Struct, frozen=True):
     command: Command
 
 
+# What became of a command that followed a write: what happened, or why it was refused.
+Became = tuple[Event, ...] | Exception
+
+
 class Written(Struct, Generic[T], frozen=True):
-    """What a plain write gives back, the commands that follow it, and whom to wake."""
+    """What a plain write gives back, the commands that follow it, and whom to wake.
+
+    `conclude`, if given, runs in the same transaction once the commands have run, with what became of each; it may write, and
+    gives back what the caller gets in place of the value.
+    """
 
     value: T
     follow: tuple[Follow, ...] = ()
     topics: tuple[str, ...] = ()
-
-
-class Once(Struct, frozen=True):
-    """A request token: the same one starts one execution, however often it is sent within its time."""
-
-    token: str
-    fingerprint: bytes
-    since: float
-
-
-class AlreadyStarted(Exception):
-    """The request token has started this execution before; `matches` is False if it came with another request."""
-
-    def __init__(self, execution_id: str, *, matches: bool) -> None:
-        super().__init__(execution_id)
-        self.execution_id = execution_id
-        self.matches = matches
+    conclude: Callable[[Transaction, list[Became]], T] | None = None
 
 
 class _Item:
@@ -113,13 +106,20 @@ class _Run(_Item):
     command: Command | None
     job_id: str | None
     make: Callable[[Job], Command] | None
-    once: Once | None
+    once: Guard | None
 
 
 class _Write(_Item):
-    __slots__ = ("work",)
+    __slots__ = ("conclude", "followed", "work")
 
     work: Callable[[Transaction], Written[Any]]
+    conclude: Callable[[Transaction, list[Became]], Any] | None
+    followed: list[_Run]
+
+    def end(self, transaction: Transaction) -> None:
+        """Let the write see what became of the commands that followed it."""
+        if self.conclude is not None:
+            self.outcome = self.conclude(transaction, [run.outcome for run in self.followed])
 
 
 class _Claim(_Item):
@@ -153,7 +153,7 @@ class Committer:
         self.committed = 0
 
     async def submit(
-        self, account: str, pipeline_id: str, command: Command, once: Once | None = None
+        self, account: str, pipeline_id: str, command: Command, once: Guard | None = None
     ) -> tuple[Event, ...]:
         """Run a command; returns what happened once it is on disk. Raises Refusal, PipelineGone or AlreadyStarted."""
         item = self._enqueue(_Run)
@@ -267,6 +267,9 @@ class Committer:
             for item in runs:
                 _decide(transaction, steps, item, now)
             topics += steps.write()
+        for item in batch:
+            if isinstance(item, _Write):
+                item.end(transaction)
         _hand_out(transaction, [item for item in batch if isinstance(item, _Claim)])
         _take_in(transaction, [item for item in batch if isinstance(item, _Acknowledge)])
         return topics
@@ -277,26 +280,28 @@ _AnyItem = TypeVar("_AnyItem", _Run, _Write, _Claim, _Acknowledge)
 
 def _write(transaction: Transaction, item: _Write, runs: list[_Run]) -> tuple[str, ...]:
     """Run a plain write; what follows it joins the commands of the batch."""
+    item.conclude, item.followed = None, []
     try:
         with transaction.part():
             written = item.work(transaction)
     except Exception as problem:
         item.outcome = problem
         return ()
-    item.outcome = written.value
+    item.outcome, item.conclude = written.value, written.conclude
     for follow in written.follow:
-        # Nobody waits for what follows a write: if it is refused, the write stands all the same.
+        # If what follows a write is refused, the write stands all the same.
         run = _Run(item.answer)
         run.account, run.pipeline_id, run.command = follow.account, follow.pipeline_id, follow.command
         run.job_id, run.make, run.once = None, None, None
-        runs.append(run)
+        item.followed.append(run)
+    runs += item.followed
     return written.topics
 
 
 def _decide(transaction: Transaction, steps: Batch, item: _Run, now: float) -> None:
     try:
         if item.once is not None and item.account is not None:
-            _refuse_repeat(transaction, item.account, item.pipeline_id, item.once)
+            item.once.refuse_repeat(transaction, item.account, item.pipeline_id)
         if item.make is not None and item.job_id is not None:
             job = steps.find_job(item.job_id, item.account)
             if job.ended:
@@ -306,26 +311,13 @@ def _decide(transaction: Transaction, steps: Batch, item: _Run, now: float) -> N
         elif item.command is not None and item.account is not None:
             item.outcome = steps.run(item.account, item.pipeline_id, item.command)
         if item.once is not None and item.account is not None:
-            _keep_token(transaction, item, item.account, item.once, now)
+            for started in (event for event in item.outcome if isinstance(event, ExecutionStarted)):
+                item.once.keep(transaction, item.account, item.pipeline_id, started.execution_id, now)
     except (Refusal, PipelineGone, JobGone, AlreadyStarted, ApiError) as problem:
         item.outcome = problem
     except Exception:
         log.exception("a step failed; pipeline %s, command %r", item.pipeline_id or item.job_id, item.command)
         item.outcome = InternalFailure("The request could not be carried out because of an internal failure")
-
-
-def _refuse_repeat(transaction: Transaction, account: str, pipeline_id: str, once: Once) -> None:
-    known = transaction.request_token(account, pipeline_id, once.token, once.since)
-    if known is not None:
-        raise AlreadyStarted(known[1], matches=known[0] == once.fingerprint)
-
-
-def _keep_token(transaction: Transaction, item: _Run, account: str, once: Once, now: float) -> None:
-    for event in item.outcome:
-        if isinstance(event, ExecutionStarted):
-            transaction.keep_request_token(
-                account, item.pipeline_id, once.token, once.fingerprint, event.execution_id, now
-            )
 
 
 def _hand_out(transaction: Transaction, claims: list[_Claim]) -> None:

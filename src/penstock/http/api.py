@@ -6,7 +6,9 @@ Whatever goes wrong is an ApiError, answered with its own code and status; anyth
 request id and answered as InternalFailure, without a trace.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 from msgspec import Struct
@@ -91,6 +93,8 @@ class Api:
             _seconds(headers, b"x-penstock-wait-seconds", WAIT_SECONDS_MAX) or 0.0,
             _seconds(headers, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
         )
+        if call.wait_seconds > 0:
+            return await _while_connected(route.handler(request, call), receive)
         return await route.handler(request, call)
 
     def _authorize(self, scope: Scope, route: Route, request: Any, principal: Principal, region: str) -> None:
@@ -98,6 +102,25 @@ class Api:
         context = {"aws:RequestedRegion": region, "aws:SourceIp": client[0] if client else ""}
         resource = resource_of(route.operation.name, request, region, principal.account)
         self._environment.door.allow(principal, route.iam_action, resource, context)
+
+
+async def _while_connected(answer: Awaitable[Struct | None], receive: Receive) -> Struct | None:
+    """A held answer: given up when the client is gone, so that no job is handed to nobody. Raises ClientGone."""
+    answering = asyncio.ensure_future(answer)
+    leaving = asyncio.ensure_future(_disconnection(receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientGone
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _route(method: str, headers: Headers) -> Route:

@@ -67,6 +67,9 @@ class S3Surface:
             refusal = from_api_error(error)
         except StorageLost:
             refusal = S3Error("ServiceUnavailable")
+        except OSError as problem:
+            logger.error("S3 request %s failed: %s %r: %s", request_id, scope["method"], scope["raw_path"], problem)
+            refusal = S3Error("InternalError")
         except Exception:
             logger.exception("S3 request %s failed: %s %r", request_id, scope["method"], scope["raw_path"])
             refusal = S3Error("InternalError")

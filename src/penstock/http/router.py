@@ -12,12 +12,14 @@ JSON = b"application/x-amz-json-1.1"
 
 
 class Doors(Struct, frozen=True):
-    """The ASGI callables behind the port. `pages` are those under /_penstock/, by path."""
+    """The ASGI callables behind the port. `pages` are those under /_penstock/, by path; `hooks` takes all that is under
+    its own."""
 
     api: Asgi
     sts: Asgi
     objects: Asgi
     console: Asgi
+    hooks: Asgi
     pages: dict[str, Asgi]
 
 
@@ -43,6 +45,8 @@ class Router:
     def _own(self, path: str) -> Asgi:
         if path.startswith(f"{OWN}console"):
             return self._doors.console
+        if path.startswith(f"{OWN}webhooks/"):
+            return self._doors.hooks
         return self._doors.pages.get(path, _not_found)
 
     def _form(self, scope: Scope) -> Asgi:

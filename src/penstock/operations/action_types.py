@@ -1,13 +1,14 @@
-"""CreateCustomActionType, DeleteCustomActionType, ListActionTypes; and finding the types that a declaration names."""
+"""Making, deleting, showing and listing action types; and finding those that a declaration names."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from operator import itemgetter
 
 import msgspec
 from msgspec.structs import replace
 
-from penstock.core import limits
-from penstock.core.action_types import ActionTypeRules, check_custom, type_key
+from penstock.core import limits, rule_types
+from penstock.core.action_types import EVERYBODY, ActionTypeRules, check_custom, type_key
 from penstock.engine.committer import Written
 from penstock.operations.call import Call
 from penstock.operations.paging import next_token, start_key
@@ -22,12 +23,18 @@ __all__ = [
     "create_custom_action_type",
     "delete_custom_action_type",
     "find_action_types",
+    "get_action_type",
     "known_action_type",
     "list_action_types",
+    "may_see",
+    "not_found",
+    "partner_declaration",
 ]
 
 FindActionType = Callable[[wire.ActionTypeId], ActionTypeRules | None]
 PAGE_MAX = 100
+ROWS_MAX = 200
+_OWNERS: dict[str, wire.ActionOwner] = {"AWS": "AWS", "ThirdParty": "ThirdParty"}
 _decode_custom = msgspec.json.Decoder(wire.ActionType).decode
 _decode_partner = msgspec.json.Decoder(wire.ActionTypeDeclaration).decode
 _encode = msgspec.json.Encoder().encode
@@ -65,19 +72,34 @@ async def _rules(call: Call, identity: wire.ActionTypeId) -> ActionTypeRules | N
 def _may_use(row: ActionTypeRow, account: str) -> bool:
     if row.owner == "Custom":
         return True
-    permissions = _decode_partner(row.document).permissions
-    return permissions is None or account in permissions.allowed_accounts or "*" in permissions.allowed_accounts
+    permissions = partner_declaration(row).permissions
+    return permissions is None or not {account, EVERYBODY}.isdisjoint(permissions.allowed_accounts)
+
+
+def may_see(row: ActionTypeRow, account: str) -> bool:
+    """Whether an account may know of a type: it may use it, or it has made it."""
+    return row.account == account or _may_use(row, account)
+
+
+def partner_declaration(row: ActionTypeRow) -> wire.ActionTypeDeclaration:
+    """The declaration of a partner's type, as it was registered or updated last."""
+    return _decode_partner(row.document)
 
 
 async def known_action_type(call: Call, identity: wire.ActionTypeId) -> ActionTypeRules:
-    """The rules of a type that can be polled for, or ActionTypeNotFoundException."""
-    rules = await _rules(call, identity)
+    """The rules of a type that can be polled for, or ActionTypeNotFoundException. Types of rules are polled for as well."""
+    rule_type = rule_types.builtin().get(type_key(identity, call.account, call.region))
+    rules = rule_type.as_polled() if rule_type is not None else await _rules(call, identity)
     if rules is None:
-        raise ActionTypeNotFoundException(
-            f"The action type with category '{identity.category}', owner '{identity.owner}', provider "
-            f"'{identity.provider}' and version '{identity.version}' does not exist in account '{call.account}'"
-        )
+        raise not_found(call, identity)
     return rules
+
+
+def not_found(call: Call, identity: wire.ActionTypeId) -> ActionTypeNotFoundException:
+    return ActionTypeNotFoundException(
+        f"The action type with category '{identity.category}', owner '{identity.owner}', provider "
+        f"'{identity.provider}' and version '{identity.version}' does not exist in account '{call.account}'"
+    )
 
 
 async def create_custom_action_type(
@@ -155,24 +177,43 @@ def _delete(transaction: Transaction, key: str, arn: str, now: float) -> Written
     return Written(None)
 
 
+async def get_action_type(request: wire.GetActionTypeInput, call: Call) -> wire.GetActionTypeOutput:
+    """API: GetActionType. A partner's type is seen by the accounts that may use it, and by the one that registered it."""
+    identity = wire.ActionTypeId(
+        category=request.category, owner=_OWNERS[request.owner], provider=request.provider, version=request.version
+    )
+    key = type_key(identity, call.account, call.region)
+    builtin = call.environment.action_types.get(key)
+    if builtin is not None:
+        return wire.GetActionTypeOutput(action_type=builtin.as_declaration())
+    row = await call.reader.action_type(key)
+    if row is None or not may_see(row, call.account):
+        raise not_found(call, identity)
+    return wire.GetActionTypeOutput(action_type=partner_declaration(row))
+
+
 async def list_action_types(request: wire.ListActionTypesInput, call: Call) -> wire.ListActionTypesOutput:
-    """API: ListActionTypes. Built-in types come first, then the account's own and the partners'."""
+    """API: ListActionTypes. Built-in types, the account's own in that region, and partners' that the account may use."""
     owner, region = request.action_owner_filter, request.region_filter
     listing = f"ListActionTypes/{owner or ''}/{region or ''}"
     key = start_key(call, listing, request.next_token)
-    after = str(key[0]) if key else ""
-    shown = {
-        type_key: rules
-        for type_key, rules in await _all(call, region or call.region, after)
-        if owner is None or rules.id.owner == owner
-    }
-    keys = sorted(shown)[: PAGE_MAX + 1]
-    token = next_token(call, listing, [keys[PAGE_MAX - 1]]) if len(keys) > PAGE_MAX else None
-    types = tuple(shown[each].as_wire() for each in keys[:PAGE_MAX])
+    found = await _listed(call, owner, region or call.region, after=str(key[0]) if key else "")
+    token = next_token(call, listing, [found[PAGE_MAX - 1][0]]) if len(found) > PAGE_MAX else None
+    types = tuple(rules.as_wire() for _, rules in found[:PAGE_MAX])
     return wire.ListActionTypesOutput(action_types=types, next_token=token)
 
 
-async def _all(call: Call, region: str, after: str) -> list[tuple[str, ActionTypeRules]]:
-    builtin = [(key, rules) for key, rules in call.environment.action_types.items() if key > after]
-    rows = await call.reader.action_types(call.account, region, after, rows_max=2 * PAGE_MAX)
-    return builtin + [(row.type_key, rules_of(row)) for row in rows if _may_use(row, call.account)]
+async def _listed(
+    call: Call, owner: wire.ActionOwner | None, region: str, after: str
+) -> list[tuple[str, ActionTypeRules]]:
+    """What the account may see behind a key, in order: a page and one more, if there is so much."""
+    known = [(key, rules) for key, rules in call.environment.action_types.items() if key > after]
+    while True:
+        rows = await call.reader.action_types(call.account, region, after, ROWS_MAX)
+        known += [(row.type_key, rules_of(row)) for row in rows if _may_use(row, call.account)]
+        is_end = len(rows) < ROWS_MAX
+        after = after if is_end else rows[-1].type_key
+        # Of what lies behind the last row that was read, some may still be missing.
+        seen = [item for item in known if (is_end or item[0] <= after) and owner in (None, item[1].id.owner)]
+        if is_end or len(seen) > PAGE_MAX:
+            return sorted(seen, key=itemgetter(0))[: PAGE_MAX + 1]

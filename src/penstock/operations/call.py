@@ -6,8 +6,10 @@ from msgspec import Struct
 
 from penstock.core.action_types import ActionTypeRules
 from penstock.engine.committer import Committer
+from penstock.operations.polls import Polls
 from penstock.ports.artifacts import ScopedCredentials
 from penstock.ports.clock import Clock, Ids
+from penstock.ports.git_host import GitHost
 from penstock.ports.identity import Door, Principal
 from penstock.ports.secrets import Vault
 from penstock.ports.storage import PipelineRow, Reader
@@ -19,10 +21,14 @@ __all__ = ["Call", "Environment", "find_pipeline"]
 # What secrets are sealed for: one that was sealed as a configuration value opens as nothing else.
 CONFIGURATION_SECRET = b"configuration"
 ACCESS_KEY_SECRET = b"access-key"
+WEBHOOK_SECRET = b"webhook-secret"
+WEBHOOK_TOKEN = b"webhook-token"
+CONNECTION_SECRET = b"connection-secret"
+CONNECTION_TOKEN = b"connection-token"
 
 
 class Environment(Struct, frozen=True):
-    """What all calls share."""
+    """What all calls share. `root_url` is where others reach the server; without a `git_host`, none can be asked."""
 
     reader: Reader
     committer: Committer
@@ -37,6 +43,9 @@ class Environment(Struct, frozen=True):
     ack_timeout_seconds: float
     continuation_delay_seconds: float
     server_id: str
+    polls: Polls
+    root_url: str = ""
+    git_host: GitHost | None = None
 
 
 class Call(Struct, frozen=True):

@@ -4,17 +4,19 @@ import hashlib
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from penstock.core import limits
 from penstock.core.commands import AnswerApproval, StartExecution, StopExecution
 from penstock.core.events import ActionEnded, ExecutionStarted
 from penstock.core.lookup import declared_action
-from penstock.core.model import Execution, Head, PipelineVersion, StageRun
+from penstock.core.model import Execution, Head, PipelineVersion, StageRun, StageSlot
 from penstock.engine.committer import AlreadyStarted, Once
 from penstock.operations import views
 from penstock.operations.call import Call, find_pipeline
 from penstock.operations.paging import next_token, start_key
 from penstock.operations.refusals import as_api_errors
+from penstock.operations.waiting import action_sentences, status_sentence, status_sentences
 from penstock.ports.storage import ActionRecord, PipelineRow
 from penstock.wire import types as wire
 from penstock.wire.errors import (
@@ -24,6 +26,7 @@ from penstock.wire.errors import (
 )
 
 __all__ = [
+    "find_execution",
     "get_pipeline_execution",
     "get_pipeline_state",
     "list_action_executions",
@@ -83,11 +86,12 @@ async def get_pipeline_execution(
 ) -> wire.GetPipelineExecutionOutput:
     """API: GetPipelineExecution."""
     row = await find_pipeline(call, request.pipeline_name)
-    execution = await _find_execution(call, row, request.pipeline_execution_id)
-    return wire.GetPipelineExecutionOutput(pipeline_execution=views.pipeline_execution(row.name, execution))
+    execution = await find_execution(call, row, request.pipeline_execution_id)
+    why = await status_sentence(call, row, execution)
+    return wire.GetPipelineExecutionOutput(pipeline_execution=views.pipeline_execution(row.name, execution, why))
 
 
-async def _find_execution(call: Call, row: PipelineRow, execution_id: str) -> Execution:
+async def find_execution(call: Call, row: PipelineRow, execution_id: str) -> Execution:
     execution = await call.reader.execution(call.account, row.id, execution_id)
     if execution is None:
         raise PipelineExecutionNotFoundException(
@@ -108,7 +112,8 @@ async def list_pipeline_executions(
     rows_max = request.max_results or PAGE_MAX
     found = await call.reader.executions(call.account, row.id, int(key[0]) if key else None, rows_max + 1)
     token = next_token(call, listing, [found[rows_max - 1].number]) if len(found) > rows_max else None
-    summaries = tuple(views.execution_summary(each) for each in found[:rows_max])
+    why = await status_sentences(call, row, found[:rows_max])
+    summaries = tuple(views.execution_summary(each, why.get(each.id)) for each in found[:rows_max])
     return wire.ListPipelineExecutionsOutput(pipeline_execution_summaries=summaries, next_token=token)
 
 
@@ -126,7 +131,8 @@ async def _succeeded_in_stage(
     matching = [each for each in found if each.version == row.version and _succeeded_in(each, stage)]
     last = matching[rows_max - 1] if len(matching) > rows_max else found[-1] if len(found) == PAGE_MAX else None
     token = next_token(call, listing, [last.number]) if last is not None else None
-    summaries = tuple(views.execution_summary(each) for each in matching[:rows_max])
+    why = await status_sentences(call, row, matching[:rows_max])
+    summaries = tuple(views.execution_summary(each, why.get(each.id)) for each in matching[:rows_max])
     return wire.ListPipelineExecutionsOutput(pipeline_execution_summaries=summaries, next_token=token)
 
 
@@ -165,9 +171,9 @@ async def _filtered(
     if latest is not None and asked.pipeline_execution_id is not None:
         raise ValidationException("A filter takes either pipelineExecutionId or latestInPipelineExecution, not both")
     if latest is not None:
-        return await _find_execution(call, row, latest.pipeline_execution_id), latest.start_time_range == "Latest"
+        return await find_execution(call, row, latest.pipeline_execution_id), latest.start_time_range == "Latest"
     if asked.pipeline_execution_id is not None:
-        return await _find_execution(call, row, asked.pipeline_execution_id), False
+        return await find_execution(call, row, asked.pipeline_execution_id), False
     return None, False
 
 
@@ -190,11 +196,14 @@ async def get_pipeline_state(request: wire.GetPipelineStateInput, call: Call) ->
     version = await call.reader.version(call.account, row.id, row.version)
     assert head is not None
     assert version is not None
-    latest: dict[str, Execution | None] = {}
-    for slot in head.slots.values():
-        if slot.latest is not None and slot.latest not in latest:
-            latest[slot.latest] = await call.reader.execution(call.account, row.id, slot.latest)
-    states = tuple(_stage_state(stage, head, version, latest) for stage in version.declaration.stages)
+    if head.mode == "PARALLEL":
+        # What ran there before the pipeline became PARALLEL is not shown either.
+        head = replace(head, slots={name: StageSlot(transition=slot.transition) for name, slot in head.slots.items()})
+    shown = {each for slot in head.slots.values() for each in (slot.latest, *slot.waiting) if each is not None}
+    executions = {each: await call.reader.execution(call.account, row.id, each) for each in shown}
+    occupants = {slot.latest: executions[slot.latest] for slot in head.slots.values() if slot.latest is not None}
+    why = await action_sentences(call, head, version, [each for each in occupants.values() if each is not None])
+    states = tuple(_stage_state(stage, head, version, executions, why) for stage in version.declaration.stages)
     return wire.GetPipelineStateOutput(
         pipeline_name=row.name,
         pipeline_version=row.version,
@@ -205,20 +214,26 @@ async def get_pipeline_state(request: wire.GetPipelineStateInput, call: Call) ->
 
 
 def _stage_state(
-    stage: wire.StageDeclaration, head: Head, version: PipelineVersion, latest: dict[str, Execution | None]
+    stage: wire.StageDeclaration,
+    head: Head,
+    version: PipelineVersion,
+    executions: dict[str, Execution | None],
+    why: dict[str, str],
 ) -> wire.StageState:
     slot = head.slots[stage.name]
-    execution = latest.get(slot.latest or "")
+    execution = executions.get(slot.latest or "")
     run = execution.stages.get(stage.name) if execution is not None else None
     actions = tuple(
         views.action_state(
             action,
             version.bindings[f"{stage.name}/{action.name}"],
             run.actions.get(action.name) if run is not None else None,
+            why,
         )
         for action in stage.actions
     )
-    inbound = tuple(views.inbound(execution_id) for execution_id in slot.waiting)
+    inbound = tuple(views.inbound(waiting, executions.get(waiting)) for waiting in slot.waiting)
+    gates = run.gates if run is not None else {}
     return wire.StageState(
         stage_name=stage.name,
         inbound_execution=inbound[0] if inbound else None,
@@ -226,13 +241,17 @@ def _stage_state(
         inbound_transition_state=views.transition_state(slot),
         action_states=actions,
         latest_execution=_stage_execution(execution, run),
+        before_entry_condition_state=views.condition_state(gates.get("beforeEntry")),
+        on_success_condition_state=views.condition_state(gates.get("onSuccess")),
+        on_failure_condition_state=views.condition_state(gates.get("onFailure")),
+        retry_stage_metadata=views.retry_metadata(run),
     )
 
 
 def _stage_execution(execution: Execution | None, run: StageRun | None) -> wire.StageExecution | None:
     if execution is None or run is None:
         return None
-    return wire.StageExecution(pipeline_execution_id=execution.id, status=run.status, type="STANDARD")
+    return wire.StageExecution(pipeline_execution_id=execution.id, status=run.status, type=execution.kind)
 
 
 async def put_approval_result(request: wire.PutApprovalResultInput, call: Call) -> wire.PutApprovalResultOutput:

@@ -5,6 +5,7 @@ from penstock.core.action_types import ActionTypeRules, type_key
 from penstock.core.commands import JobFailed, JobSucceeded
 from penstock.operations.action_types import known_action_type
 from penstock.operations.call import Call
+from penstock.operations.polls import polled, poller, query_words
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.work import job_data
 from penstock.ports.storage import Acknowledged, Acknowledgement, Claim, ClaimedJob, JobRow
@@ -34,10 +35,7 @@ _ENDED = ("Succeeded", "Failed", "TimedOut")
 async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.PollForJobsOutput:
     """API: PollForJobs. What is returned is Dispatched under a fresh nonce; the oldest jobs come first."""
     identity = request.action_type_id
-    if identity.owner != "Custom":
-        _require_built_in_worker(call, identity)
-    rules = await known_action_type(call, identity)
-    query_key = _query_key(rules, request.query_param)
+    query_key = await _admitted(request, call)
     claimed = await claim_jobs(call, type_key(identity, call.account, call.region), query_key, request.max_batch_size)
     jobs = tuple(
         wire.Job(
@@ -49,6 +47,21 @@ async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.Poll
         for job in claimed
     )
     return wire.PollForJobsOutput(jobs=jobs)
+
+
+async def _admitted(request: wire.PollForJobsInput, call: Call) -> str:
+    """The query value of the jobs that the poll may take. A poll that is refused is remembered too."""
+    identity, query, refused = request.action_type_id, request.query_param, ""
+    try:
+        if identity.owner != "Custom":
+            _require_built_in_worker(call, identity)
+        return _query_key(await known_action_type(call, identity), query)
+    except (ActionTypeNotFoundException, ValidationException) as problem:
+        refused = type(problem).__name__
+        raise
+    finally:
+        what = polled(identity, call.account, call.region, query_words(query), refused)
+        call.environment.polls.record(what, poller(call.principal), call.now)
 
 
 def _require_built_in_worker(call: Call, identity: wire.ActionTypeId) -> None:

@@ -1,12 +1,14 @@
-"""Partners: registering their action types, and linking an account to them."""
+"""Partners: registering and updating their action types, and linking an account to them."""
 
 import secrets
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
-from penstock.core.action_types import ActionTypeRules, type_key
+from penstock.core.action_types import ActionTypeRules, check_update, type_key
 from penstock.engine.committer import Written
+from penstock.operations.action_types import may_see, not_found, partner_declaration
 from penstock.operations.call import Call
 from penstock.operations.own_types import (
     LinkPartnerInput,
@@ -16,9 +18,9 @@ from penstock.operations.own_types import (
 )
 from penstock.ports.storage import ActionTypeRow, Link, Transaction
 from penstock.wire import types as wire
-from penstock.wire.errors import ActionTypeNotFoundException, ValidationException
+from penstock.wire.errors import ActionTypeNotFoundException, RequestFailedException, ValidationException
 
-__all__ = ["link_partner", "register_partner_action_type"]
+__all__ = ["link_partner", "register_partner_action_type", "update_action_type"]
 
 
 async def register_partner_action_type(
@@ -73,9 +75,36 @@ def _add(transaction: Transaction, row: ActionTypeRow) -> Written[None]:
     return Written(None)
 
 
+async def update_action_type(request: wire.UpdateActionTypeInput, call: Call) -> None:
+    """API: UpdateActionType, for the account that registered the type. Pipelines that name it stay as they were made."""
+    declared = request.action_type
+    identity = msgspec.convert(declared.id, wire.ActionTypeId, from_attributes=True)
+    key = type_key(identity, call.account, call.region)
+    if key in call.environment.action_types:
+        raise RequestFailedException(f"The action type {identity.provider} is built in and cannot be updated")
+    row = await call.reader.action_type(key)
+    if row is None or not may_see(row, call.account):
+        raise not_found(call, identity)
+    if row.account != call.account:
+        raise RequestFailedException(
+            f"The action type {identity.provider} can only be updated by the account that registered it"
+        )
+    _check(declared)
+    await call.committer.write(partial(_update, key=key, declared=declared))
+
+
+def _update(transaction: Transaction, key: str, declared: wire.ActionTypeDeclaration) -> Written[None]:
+    row = transaction.action_type(key)
+    assert row is not None, "a partner's type is never deleted"
+    check_update(partner_declaration(row), declared)
+    transaction.put_action_type(replace(row, document=msgspec.json.encode(declared)))
+    return Written(None)
+
+
 async def link_partner(request: LinkPartnerInput, call: Call) -> LinkPartnerOutput:
     """Link the calling account to a partner. Linking again keeps the client id and gives a new token."""
-    token = secrets.token_urlsafe(32)
+    # Hexadecimal: a token that began with a dash would look like an option to a command line.
+    token = secrets.token_hex(32)
     link = Link(
         account=call.account,
         provider=request.provider,

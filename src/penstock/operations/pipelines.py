@@ -7,6 +7,7 @@ from penstock.core import limits
 from penstock.core.commands import ReplaceDeclaration, StartExecution
 from penstock.core.declaration import Surroundings, bind_actions, check, mask, merge_secrets, normalise, seal_secrets
 from penstock.core.model import Head, PipelineVersion, StageSlot
+from penstock.core.triggers import sources_of
 from penstock.engine.committer import Follow, Written
 from penstock.operations.action_types import find_action_types
 from penstock.operations.call import Call, find_pipeline
@@ -16,8 +17,6 @@ from penstock.ports.storage import PipelineRow, Transaction, Watch
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 from penstock.wire.errors import (
-    InvalidStageDeclarationException,
-    InvalidStructureException,
     LimitExceededException,
     PipelineNameInUseException,
     PipelineNotFoundException,
@@ -52,22 +51,10 @@ async def _checked(
     find = await find_action_types(call, declaration)
     before = previous.declaration if previous is not None else None
     check(declaration, find, Surroundings(call.account, call.region, before))
-    _refuse_unbuilt(declaration)
     number = previous.number + 1 if previous is not None else 1
     bindings = bind_actions(declaration, find, call.account, call.region)
     sealed = seal_secrets(normalise(declaration, number), bindings, call.seal)
     return PipelineVersion(number, merge_secrets(sealed, before, find), bindings)
-
-
-def _refuse_unbuilt(declaration: wire.PipelineDeclaration) -> None:
-    """What this release does not carry out is refused: accepted, it would be ignored without a word."""
-    for stage in declaration.stages:
-        if stage.before_entry or stage.on_success or stage.on_failure:
-            raise InvalidStageDeclarationException(
-                f"Stage '{stage.name}' has conditions or a failure result, which this release does not carry out yet"
-            )
-    if declaration.triggers:
-        raise InvalidStructureException("Triggers are not carried out by this release yet")
 
 
 def _add(
@@ -93,6 +80,7 @@ def _add(
     transaction.add_version(row, version, row.created_at)
     _make_buckets(transaction, row, declaration, row.created_at)
     transaction.set_watches(row.account, row.id, list(_watches(row, declaration)))
+    transaction.webhooks.set_sources(row.account, row.id, list(sources_of(declaration)))
     transaction.set_tags(row.account, arn, tags)
     start = StartExecution(wire.ExecutionTrigger(trigger_type="CreatePipeline"))
     return Written(None, follow=(Follow(row.account, row.id, start),))
@@ -163,6 +151,7 @@ def _replace(transaction: Transaction, row: PipelineRow, version: PipelineVersio
     transaction.add_version(row, version, now)
     _make_buckets(transaction, row, version.declaration, now)
     transaction.set_watches(row.account, row.id, list(_watches(row, version.declaration)))
+    transaction.webhooks.set_sources(row.account, row.id, list(sources_of(version.declaration)))
     return Written(None, follow=(Follow(row.account, row.id, ReplaceDeclaration(version)),))
 
 

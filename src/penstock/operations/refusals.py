@@ -18,6 +18,13 @@ ERRORS: dict[type[Exception], type[errors.ApiError]] = {
     refusals.ApprovalAlreadyCompleted: errors.ApprovalAlreadyCompletedException,
     refusals.ExecutionNotStoppable: errors.PipelineExecutionNotStoppableException,
     refusals.DuplicatedStopRequest: errors.DuplicatedStopRequestException,
+    refusals.StageIsBusy: errors.ConflictException,
+    refusals.StageNotRetryable: errors.StageNotRetryableException,
+    refusals.NotLatestExecution: errors.NotLatestPipelineExecutionException,
+    refusals.ExecutionNotFound: errors.PipelineExecutionNotFoundException,
+    refusals.ExecutionOutdated: errors.PipelineExecutionOutdatedException,
+    refusals.UnableToRollback: errors.UnableToRollbackStageException,
+    refusals.ConditionNotOverridable: errors.ConditionNotOverridableException,
     refusals.TooManyExecutions: errors.ConcurrentPipelineExecutionsLimitExceededException,
 }
 

@@ -9,15 +9,22 @@ from msgspec import Struct
 from penstock.operations import (
     access,
     action_types,
+    connections,
+    deliveries,
     executions,
+    explain,
     jobs,
     logs,
     own_types,
     partners,
     pipelines,
+    revisions,
+    rules,
     stages,
     tags,
+    targets,
     third_party_jobs,
+    webhooks,
 )
 from penstock.operations.call import Call
 from penstock.wire.catalog import OPERATIONS, TARGET_PREFIX
@@ -30,26 +37,22 @@ OWN_TARGET_PREFIX = "Penstock"
 Handler = Callable[[Any, Call], Awaitable[Struct | None]]
 
 # Operations that answer UnknownOperationException. The list only shrinks, and ends empty.
-NOT_BUILT = frozenset(
-    {
-        "DeleteWebhook",
-        "DeregisterWebhookWithThirdParty",
-        "GetActionType",
-        "ListDeployActionExecutionTargets",
-        "ListRuleExecutions",
-        "ListRuleTypes",
-        "ListWebhooks",
-        "OverrideStageCondition",
-        "PutActionRevision",
-        "PutWebhook",
-        "RegisterWebhookWithThirdParty",
-        "RetryStageExecution",
-        "RollbackStage",
-        "UpdateActionType",
-    }
-)
+NOT_BUILT: frozenset[str] = frozenset()
 
-_MODULES: tuple[ModuleType, ...] = (action_types, executions, jobs, pipelines, stages, tags, third_party_jobs)
+_MODULES: tuple[ModuleType, ...] = (
+    action_types,
+    executions,
+    jobs,
+    partners,
+    pipelines,
+    revisions,
+    rules,
+    stages,
+    tags,
+    targets,
+    third_party_jobs,
+    webhooks,
+)
 
 
 class Route(Struct, frozen=True):
@@ -88,5 +91,8 @@ HANDLERS: dict[str, Route] = {
         ("LinkPartner", partners.link_partner),
         ("PutJobLog", logs.put_job_log),
         ("GetActionLog", logs.get_action_log),
+        ("ExplainPipeline", explain.explain_pipeline),
+        ("ConnectRepository", connections.connect_repository),
+        ("ListWebhookDeliveries", deliveries.list_webhook_deliveries),
     )
 }

@@ -57,7 +57,7 @@ async def _resource(call: Call, text: str) -> str:
     elif kind == "actiontype":
         await _require_action_type(call, arn)
     elif kind == "webhook":
-        raise ResourceNotFoundException(f"The resource '{text}' does not exist in account '{call.account}'")
+        await _require_webhook(call, arn.names[0])
     else:
         raise InvalidArnException(f"The ARN '{text}' is not that of a resource that has tags")
     return str(arn)
@@ -67,6 +67,13 @@ async def _require_pipeline(call: Call, name: str) -> None:
     if await call.reader.pipeline(call.account, call.region, name) is None:
         raise ResourceNotFoundException(
             f"The account with id '{call.account}' does not include a pipeline with the name '{name}'"
+        )
+
+
+async def _require_webhook(call: Call, name: str) -> None:
+    if await call.reader.webhooks.webhook(call.account, call.region, name) is None:
+        raise ResourceNotFoundException(
+            f"The account with id '{call.account}' does not include a webhook with the name '{name}'"
         )
 
 

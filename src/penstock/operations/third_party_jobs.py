@@ -13,6 +13,7 @@ from penstock.core.commands import JobFailed, JobSucceeded
 from penstock.engine.committer import Written
 from penstock.operations.call import Call
 from penstock.operations.jobs import checked_status, claim_jobs, continue_seconds
+from penstock.operations.polls import polled, poller
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.work import third_party_job_data
 from penstock.ports.storage import Acknowledgement, ActionTypeRow, JobRow, Transaction
@@ -41,7 +42,11 @@ async def poll_for_third_party_jobs(
     """API: PollForThirdPartyJobs. Only the ids of jobs and clients."""
     identity = request.action_type_id
     row = await call.reader.action_type(type_key(identity, call.account, call.region))
-    if identity.owner != "ThirdParty" or row is None or not _may_poll(row, call):
+    may_poll = identity.owner == "ThirdParty" and row is not None and _may_poll(row, call)
+    refused = "" if may_poll else ActionTypeNotFoundException.__name__
+    what = polled(identity, call.account, call.region, refused=refused)
+    call.environment.polls.record(what, poller(call.principal), call.now)
+    if row is None or not may_poll:
         raise ActionTypeNotFoundException(
             f"The partner action type with category '{identity.category}', provider '{identity.provider}' and version "
             f"'{identity.version}' does not exist or is not for account '{call.account}' to poll"

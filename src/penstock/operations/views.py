@@ -4,21 +4,36 @@ import re
 from collections.abc import Mapping
 
 from penstock.core.declaration import MASK
-from penstock.core.model import ActionBinding, ActionRun, Artifact, Execution, PipelineVersion, StageSlot
+from penstock.core.model import (
+    ActionBinding,
+    ActionRun,
+    Artifact,
+    ConditionRun,
+    Execution,
+    PipelineVersion,
+    RuleRun,
+    StageRun,
+    StageSlot,
+)
 from penstock.ports.storage import ActionRecord
 from penstock.wire import types as wire
 
 __all__ = [
     "action_execution_detail",
     "action_state",
+    "artifact_details",
+    "condition_state",
     "execution_summary",
     "fill_url",
     "inbound",
     "masked",
     "pipeline_execution",
+    "retry_metadata",
     "transition_state",
 ]
 
+# The longest summary that the API has a place for.
+SUMMARY_LENGTH_MAX = 2048
 _PLACEHOLDER = re.compile(r"\{(Config:([^{}]*)|ExternalExecutionId)\}")
 
 
@@ -42,8 +57,9 @@ def masked(configuration: Mapping[str, str], secret_keys: tuple[str, ...]) -> di
     return {key: MASK if key in secret_keys else value for key, value in configuration.items()}
 
 
-def inbound(execution_id: str) -> wire.StageExecution:
-    return wire.StageExecution(pipeline_execution_id=execution_id, status="InProgress", type="STANDARD")
+def inbound(execution_id: str, execution: Execution | None) -> wire.StageExecution:
+    kind = execution.kind if execution is not None else "STANDARD"
+    return wire.StageExecution(pipeline_execution_id=execution_id, status="InProgress", type=kind)
 
 
 def transition_state(slot: StageSlot) -> wire.TransitionState:
@@ -58,12 +74,15 @@ def transition_state(slot: StageSlot) -> wire.TransitionState:
     )
 
 
-def action_state(action: wire.ActionDeclaration, binding: ActionBinding, run: ActionRun | None) -> wire.ActionState:
+def action_state(
+    action: wire.ActionDeclaration, binding: ActionBinding, run: ActionRun | None, why: Mapping[str, str]
+) -> wire.ActionState:
+    """`why` says, by attempt, what those wait for that have no summary of their own."""
     configuration = action.configuration or {}
     return wire.ActionState(
         action_name=action.name,
         current_revision=_current_revision(run) if action.action_type_id.category == "Source" else None,
-        latest_execution=_action_execution(run, configuration, binding) if run is not None else None,
+        latest_execution=_action_execution(run, configuration, binding, why) if run is not None else None,
         entity_url=fill_url(binding.entity_url, configuration, None),
         revision_url=fill_url(binding.revision_url, configuration, None),
     )
@@ -80,11 +99,13 @@ def _current_revision(run: ActionRun | None) -> wire.ActionRevision | None:
     )
 
 
-def _action_execution(run: ActionRun, configuration: Mapping[str, str], binding: ActionBinding) -> wire.ActionExecution:
+def _action_execution(
+    run: ActionRun, configuration: Mapping[str, str], binding: ActionBinding, why: Mapping[str, str]
+) -> wire.ActionExecution:
     return wire.ActionExecution(
         action_execution_id=run.id,
         status=run.status,
-        summary=run.summary,
+        summary=run.summary if run.summary is not None else _brief(why.get(run.id)),
         last_status_change=run.changed_at,
         # An approval's token is good only while the approval waits.
         token=run.token if run.status == "InProgress" else None,
@@ -96,7 +117,12 @@ def _action_execution(run: ActionRun, configuration: Mapping[str, str], binding:
     )
 
 
-def pipeline_execution(name: str, execution: Execution) -> wire.PipelineExecution:
+def _brief(sentence: str | None) -> str | None:
+    return sentence[:SUMMARY_LENGTH_MAX] if sentence is not None else None
+
+
+def pipeline_execution(name: str, execution: Execution, why: str | None) -> wire.PipelineExecution:
+    """`why` says what an open execution waits for."""
     variables = tuple(
         wire.ResolvedPipelineVariable(name=key, resolved_value=value) for key, value in execution.variables.items()
     )
@@ -105,28 +131,75 @@ def pipeline_execution(name: str, execution: Execution) -> wire.PipelineExecutio
         pipeline_version=execution.version,
         pipeline_execution_id=execution.id,
         status=execution.status,
-        status_summary=execution.status_summary,
+        status_summary=execution.status_summary or _brief(why),
         artifact_revisions=execution.revisions,
         variables=variables or None,
         trigger=execution.trigger,
         execution_mode=execution.mode,
-        execution_type="STANDARD",
+        execution_type=execution.kind,
+        rollback_metadata=_rollback(execution),
     )
 
 
-def execution_summary(execution: Execution) -> wire.PipelineExecutionSummary:
+def _rollback(execution: Execution) -> wire.PipelineRollbackMetadata | None:
+    if execution.rollback_target is None:
+        return None
+    return wire.PipelineRollbackMetadata(rollback_target_pipeline_execution_id=execution.rollback_target)
+
+
+def condition_state(condition: ConditionRun | None) -> wire.StageConditionState | None:
+    """A gate as the state of a pipeline shows it: each gate has one condition."""
+    if condition is None:
+        return None
+    rules = tuple(_rule_state(name, run) for name, run in condition.rules.items())
+    execution = wire.ConditionExecution(
+        status=condition.status, summary=condition.summary, last_status_change=condition.changed_at
+    )
+    return wire.StageConditionState(
+        latest_execution=wire.StageConditionsExecution(status=condition.status, summary=condition.summary),
+        condition_states=(wire.ConditionState(latest_execution=execution, rule_states=rules),),
+    )
+
+
+def _rule_state(name: str, run: RuleRun) -> wire.RuleState:
+    return wire.RuleState(
+        rule_name=name,
+        latest_execution=wire.RuleExecution(
+            rule_execution_id=run.id,
+            status=run.status,
+            summary=run.summary,
+            last_status_change=run.changed_at,
+            last_updated_by=run.updated_by,
+            external_execution_id=run.external_id,
+            error_details=run.error,
+        ),
+    )
+
+
+def retry_metadata(run: StageRun | None) -> wire.RetryStageMetadata | None:
+    if run is None or run.latest_retry is None:
+        return None
+    return wire.RetryStageMetadata(
+        auto_stage_retry_attempt=run.automatic_retries or None,
+        manual_stage_retry_attempt=run.manual_retries or None,
+        latest_retry_trigger=run.latest_retry,
+    )
+
+
+def execution_summary(execution: Execution, why: str | None) -> wire.PipelineExecutionSummary:
     stop = execution.stop
     return wire.PipelineExecutionSummary(
         pipeline_execution_id=execution.id,
         status=execution.status,
-        status_summary=execution.status_summary,
+        status_summary=execution.status_summary or _brief(why),
         start_time=execution.started_at,
         last_update_time=execution.updated_at,
         source_revisions=execution.source_revisions,
         trigger=execution.trigger,
         stop_trigger=wire.StopExecutionTrigger(reason=stop.reason) if stop is not None else None,
         execution_mode=execution.mode,
-        execution_type="STANDARD",
+        execution_type=execution.kind,
+        rollback_metadata=_rollback(execution),
     )
 
 
@@ -162,7 +235,7 @@ def _input(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecuti
         resolved_configuration=masked(record.input.configuration, secret_keys),
         role_arn=action.role_arn,
         region=action.region,
-        input_artifacts=_details(record.input.artifacts),
+        input_artifacts=artifact_details(record.input.artifacts),
         namespace=action.namespace,
     )
 
@@ -172,7 +245,7 @@ def _output(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecut
     binding = version.bindings[f"{record.stage}/{record.action}"]
     url = fill_url(binding.execution_url, record.input.configuration, run.external_id)
     return wire.ActionExecutionOutput(
-        output_artifacts=_details(run.outputs) if run.status == "Succeeded" else (),
+        output_artifacts=artifact_details(run.outputs) if run.status == "Succeeded" else (),
         execution_result=wire.ActionExecutionResult(
             # A PARALLEL pipeline has no state to read the token of a waiting approval from.
             external_execution_id=run.token if run.token and run.status == "InProgress" else run.external_id,
@@ -184,7 +257,7 @@ def _output(record: ActionRecord, version: PipelineVersion) -> wire.ActionExecut
     )
 
 
-def _details(artifacts: tuple[Artifact, ...]) -> tuple[wire.ArtifactDetail, ...]:
+def artifact_details(artifacts: tuple[Artifact, ...]) -> tuple[wire.ArtifactDetail, ...]:
     return tuple(
         wire.ArtifactDetail(name=each.name, s3_location=wire.S3Location(bucket=each.bucket, key=each.key))
         for each in artifacts

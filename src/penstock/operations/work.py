@@ -1,25 +1,28 @@
 """What a worker is told of its job: the work with its secrets opened, and credentials for its artifacts."""
 
+from typing import cast
+
 from msgspec import json
 
 from penstock.core import limits
-from penstock.core.model import Artifact, JobWork
+from penstock.core.model import Artifact, JobWork, TypeId
 from penstock.operations.call import Call
 from penstock.ports.artifacts import Location, Scope
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 
-__all__ = ["DECLARATION_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
+__all__ = ["DECLARATION_KEY", "GATE_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
 
 # Beside its configuration, a built-in action has members that JobData has no place for.
 DECLARATION_KEY = "penstock:declaration"
 OVERRIDES_KEY = "penstock:overrides"
+GATE_KEY = "penstock:gate"
 
 
 def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.JobData:
     """API: JobData."""
     return wire.JobData(
-        action_type_id=work.action_type_id,
+        action_type_id=_type_id(work.action_type_id),
         action_configuration=wire.ActionConfiguration(configuration=_configuration(call, work)),
         pipeline_context=wire.PipelineContext(
             pipeline_name=work.pipeline_name,
@@ -39,7 +42,7 @@ def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) 
 def third_party_job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.ThirdPartyJobData:
     """API: ThirdPartyJobData. The context names neither the pipeline's ARN nor its execution."""
     return wire.ThirdPartyJobData(
-        action_type_id=work.action_type_id,
+        action_type_id=_type_id(work.action_type_id),
         action_configuration=wire.ActionConfiguration(configuration=_configuration(call, work)),
         pipeline_context=wire.PipelineContext(
             pipeline_name=work.pipeline_name,
@@ -60,11 +63,23 @@ def _configuration(call: Call, work: JobWork) -> dict[str, str]:
         configuration = {
             key: call.unseal(value) if key in work.secret_keys else value for key, value in configuration.items()
         }
+    if work.gate is not None:
+        configuration = {**configuration, GATE_KEY: work.gate}
     if work.declaration is not None:
         configuration = {**configuration, DECLARATION_KEY: json.encode(work.declaration).decode()}
         if work.overrides:
             configuration[OVERRIDES_KEY] = json.encode(work.overrides).decode()
     return configuration
+
+
+def _type_id(identity: TypeId) -> wire.ActionTypeId:
+    """The category of a rule's type, Rule, is none that the API's action types have; its workers know it."""
+    return wire.ActionTypeId(
+        category=cast(wire.ActionCategory, identity.category),
+        owner=cast(wire.ActionOwner, identity.owner),
+        provider=identity.provider,
+        version=identity.version,
+    )
 
 
 def _artifacts(artifacts: tuple[Artifact, ...]) -> tuple[wire.Artifact, ...]:

@@ -190,9 +190,6 @@ class ObjectCatalogue(Protocol):
     async def create_bucket(self, bucket: BucketRow) -> None:
         """Add a bucket. Refused: BucketAlreadyOwnedByYou."""
 
-    async def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
-        """Add an unversioned bucket unless there is one of that name."""
-
     async def find_bucket(self, account: str, name: str) -> BucketRow | None: ...
 
     async def list_buckets(self, account: str, start: str, end: str, limit: int) -> list[BucketRow]:

@@ -15,13 +15,16 @@ from penstock.core.model import (
     ActionRun,
     Artifact,
     Execution,
+    Gate,
     Head,
     Job,
     JobStatus,
     JobWork,
     Pipeline,
     PipelineVersion,
+    RuleRun,
 )
+from penstock.ports.webhooks import WebhookReads, WebhookWrites
 
 __all__ = [
     "Acknowledged",
@@ -43,8 +46,11 @@ __all__ = [
     "NewJob",
     "PipelineRow",
     "Reader",
+    "RuleRecord",
+    "RuleRow",
     "RunInput",
     "RunRow",
+    "SourceRevision",
     "Storage",
     "StorageLost",
     "TimerRow",
@@ -122,6 +128,34 @@ class ActionRecord(Struct, frozen=True):
     input: RunInput
 
 
+class RuleRow(Struct, frozen=True):
+    """A run of a rule for the history. `input` is None where it was written before."""
+
+    account: str
+    pipeline_id: str
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    gate: Gate
+    rule: str
+    run: RuleRun
+    input: RunInput | None
+
+
+class RuleRecord(Struct, frozen=True):
+    """A run of a rule as the history gives it back."""
+
+    execution_number: int
+    execution_id: str
+    version: int
+    stage: str
+    gate: Gate
+    rule: str
+    run: RuleRun
+    input: RunInput
+
+
 class NewJob(Struct, frozen=True):
     id: str
     account: str
@@ -167,6 +201,7 @@ class Changes(Struct):
     aggregates: list[Aggregate] = []
     executions: list[ExecutionRow] = []
     runs: list[RunRow] = []
+    rules: list[RuleRow] = []
     jobs_offered: list[NewJob] = []
     jobs_ended: list[EndedJob] = []
     timers_set: list[TimerRow] = []
@@ -199,12 +234,18 @@ class ClaimedJob(Struct, frozen=True):
 
 
 class JobRow(Struct, frozen=True):
-    """A job with what its worker may know of it."""
+    """A job with what its worker may know of it.
+
+    It came into its status at `status_at`. `claimant` was handed it last; `lease` names the server whose own worker that is.
+    """
 
     job: Job
     work: JobWork | None
     query_key: str
     visible_at: float
+    status_at: float
+    claimant: str | None = None
+    lease: str | None = None
 
 
 class Acknowledgement(Struct, frozen=True):
@@ -257,6 +298,16 @@ class KeyRow(Struct, frozen=True):
     created_at: float
 
 
+class SourceRevision(Struct, frozen=True):
+    """The change that a source action was told of last, and the execution that it started."""
+
+    stage: str
+    action: str
+    change_id: str
+    execution_id: str
+    at: float
+
+
 class Watch(Struct, frozen=True):
     """A source action that starts its pipeline when an object changes."""
 
@@ -275,6 +326,9 @@ class LogLine(Struct, frozen=True):
 
 class Reader(Protocol):
     """What was committed. Lists are in key order after `after`, at most `rows_max` rows."""
+
+    @property
+    def webhooks(self) -> WebhookReads: ...
 
     async def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
 
@@ -295,6 +349,9 @@ class Reader(Protocol):
         self, account: str, pipeline_id: str, before: int | None, rows_max: int
     ) -> list[Execution]: ...
 
+    async def open_executions(self, account: str, pipeline_id: str) -> list[Execution]:
+        """Oldest first."""
+
     async def runs(
         self,
         account: str,
@@ -303,6 +360,18 @@ class Reader(Protocol):
         before: tuple[int, int] | None,
         rows_max: int,
     ) -> list[ActionRecord]: ...
+
+    async def pipeline_of_run(self, account: str, run_id: str) -> PipelineRow | None:
+        """The pipeline that an attempt of an action belongs to."""
+
+    async def rule_runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[RuleRecord]: ...
 
     async def job(self, job_id: str) -> JobRow | None: ...
 
@@ -338,10 +407,16 @@ class Reader(Protocol):
 class Transaction(Protocol):
     """Reads see what this transaction has written. Writes of a status assert the status that they expect."""
 
+    @property
+    def webhooks(self) -> WebhookWrites: ...
+
     def part(self) -> AbstractContextManager[None]:
         """A part of the transaction: what raises within it leaves nothing of the part, and the rest stands."""
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None: ...
+
+    def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
+        """One execution, ended or not."""
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]: ...
 
@@ -368,7 +443,7 @@ class Transaction(Protocol):
     def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None: ...
 
     def delete_pipeline(self, row: PipelineRow, at: float) -> None:
-        """With its versions, executions, history, open jobs, timers, watches and tags."""
+        """With its versions, executions, history, open jobs, timers, watches and repository sources."""
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None: ...
 
@@ -381,6 +456,10 @@ class Transaction(Protocol):
     def keep_request_token(
         self, account: str, pipeline_id: str, token: str, fingerprint: bytes, execution_id: str, now: float
     ) -> None: ...
+
+    def source_revision(self, account: str, pipeline_id: str, stage: str, action: str) -> SourceRevision | None: ...
+
+    def keep_source_revision(self, account: str, pipeline_id: str, revision: SourceRevision) -> None: ...
 
     def action_type(self, type_key: str) -> ActionTypeRow | None: ...
 

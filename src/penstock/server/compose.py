@@ -1,11 +1,12 @@
 """Settings to adapters to engine to operations to app: the one place that knows them all."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 from uuid import uuid4
 
@@ -22,12 +23,15 @@ from penstock.core.action_types import builtin
 from penstock.engine.committer import Committer, Written
 from penstock.http.api import Api
 from penstock.http.asgi import Asgi
+from penstock.http.hooks import Hooks
 from penstock.http.objects import S3Surface
 from penstock.http.pages import LocalPage
 from penstock.http.router import Doors, Router
 from penstock.http.status import Metrics, StatusPages
 from penstock.http.sts import Sts
 from penstock.operations.call import ACCESS_KEY_SECRET, Environment
+from penstock.operations.polls import Polls
+from penstock.ports.git_host import GitHost
 from penstock.ports.identity import AccessKey, Door, Principal
 from penstock.ports.storage import Reader
 from penstock.server.credentials import RootKeys, load_root_keys
@@ -42,6 +46,7 @@ from penstock.worker import Provider, ProviderSettings
 __all__ = ["Installation", "SystemClock", "compose"]
 
 T = TypeVar("T")
+log = logging.getLogger("penstock.server")
 
 
 class SystemClock:
@@ -93,8 +98,10 @@ class Installation(Struct):
     is_serving: bool = True
 
 
-def compose(settings: Settings, executor: str) -> Installation:
-    """Open everything. `executor` is where commands run, decided already. Raises DatabaseInUse, SchemaTooNew, ValueError."""
+def compose(settings: Settings, executor: str, url: str) -> Installation:
+    """Open everything. `executor` is where commands run, `url` where the server is. Raises DatabaseInUse, SchemaTooNew or
+    ValueError."""
+    git_host, root_url = _git_host(), _address("PENSTOCK_PUBLIC_URL") or url
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     sealer = Sealer(load_key(settings.key_file or settings.data_dir / "key", _key_in_environment()))
     given = (
@@ -133,6 +140,9 @@ def compose(settings: Settings, executor: str) -> Installation:
         ack_timeout_seconds=settings.ack_timeout,
         continuation_delay_seconds=settings.continuation_delay,
         server_id=str(uuid4()),
+        polls=Polls(clock.now()),
+        root_url=root_url,
+        git_host=git_host,
     )
     files = LocalFiles(settings.artifacts)
     installation = Installation(
@@ -158,6 +168,24 @@ def _key_in_environment() -> str | None:
     return os.environ.get("PENSTOCK_KEY")
 
 
+def _git_host() -> GitHost | None:
+    root = _address("PENSTOCK_GITHUB_API_URL")
+    if not root:
+        return None
+    # What speaks HTTP to others takes a while to load, and most servers have nobody to speak to.
+    from penstock.delivery.github import GitHub
+
+    return GitHub(root)
+
+
+def _address(variable: str) -> str:
+    """An address that the environment names; empty if it names none."""
+    address = os.environ.get(variable, "").rstrip("/")
+    if address and not address.startswith(("http://", "https://")):
+        raise ValueError(f"{variable} takes an address that begins with http:// or https://, not {address}")
+    return address
+
+
 def _root_key(account: str, root: RootKeys) -> AccessKey:
     principal = Principal(f"arn:aws:iam::{account}:root", account, "root", root.access_key_id)
     return AccessKey(root.access_key_id, root.secret_access_key, principal)
@@ -167,7 +195,18 @@ def _providers(settings: Settings, executor: str) -> list[Provider]:
     """The workers that come with the server, and those of packages that are installed beside it."""
     hidden = (settings.data_dir.resolve(), settings.database.resolve().parent, settings.artifacts.resolve())
     offered = ProviderSettings(executor=executor, work_dir=settings.data_dir / "work", hidden_dirs=hidden)  # type: ignore[arg-type]
-    return [entry.load()(offered) for entry in entry_points(group="penstock.providers")]
+    found = (_provider(entry, offered) for entry in entry_points(group="penstock.providers"))
+    return [provider for provider in found if provider is not None]
+
+
+def _provider(entry: EntryPoint, offered: ProviderSettings) -> Provider | None:
+    """One provider; one that cannot be loaded is left out, and its actions fail and say that nobody serves them."""
+    try:
+        provider: Provider = entry.load()(offered)
+    except Exception as problem:
+        log.error("the provider %s (%s) cannot be loaded and is left out: %r", entry.name, entry.value, problem)
+        return None
+    return provider
 
 
 def _object_commits(
@@ -200,6 +239,7 @@ def _doors(installation: Installation, door: Door, objects: Asgi) -> Router:
         sts=Sts(door),
         objects=objects,
         console=LocalPage(page.page, is_loopback=installation.settings.is_loopback),
+        hooks=Hooks(installation.environment),
         pages={"/_penstock/health": status.health, "/_penstock/metrics": status.metrics},
     )
     return Router(doors)

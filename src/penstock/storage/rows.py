@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from penstock.core.events import ActionStarted, Event, JobOffered
-from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion
+from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion, RuleRun
 from penstock.ports.storage import (
     ActionRecord,
     ActionTypeRow,
@@ -15,6 +15,7 @@ from penstock.ports.storage import (
     Link,
     LogLine,
     PipelineRow,
+    RuleRecord,
     RunInput,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "link",
     "log_line",
     "pipeline_row",
+    "rule_record",
 ]
 
 Row = Any  # a row's columns have the types of its query
@@ -44,6 +46,7 @@ decode_execution = msgspec.json.Decoder(Execution).decode
 decode_version = msgspec.json.Decoder(PipelineVersion).decode
 decode_work = msgspec.json.Decoder(JobWork).decode
 _decode_run = msgspec.json.Decoder(ActionRun).decode
+_decode_rule = msgspec.json.Decoder(RuleRun).decode
 _decode_input = msgspec.json.Decoder(RunInput).decode
 _decode_policies = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -69,7 +72,7 @@ def job(row: Row) -> Job:
 
 def job_row(row: Row) -> JobRow:
     work = decode_work(row[14]) if row[14] is not None else None
-    return JobRow(job=job(row), work=work, query_key=row[15], visible_at=row[16])
+    return JobRow(job(row), work, *row[15:20])
 
 
 def pipeline_row(row: Row) -> PipelineRow:
@@ -78,6 +81,10 @@ def pipeline_row(row: Row) -> PipelineRow:
 
 def action_record(row: Row) -> ActionRecord:
     return ActionRecord(*(*row[:5], _decode_run(row[5]), _decode_input(row[6])))
+
+
+def rule_record(row: Row) -> RuleRecord:
+    return RuleRecord(*(*row[:6], _decode_rule(row[6]), _decode_input(row[7])))
 
 
 def action_type_row(row: Row) -> ActionTypeRow:

@@ -15,7 +15,7 @@
 from penstock.worker.board import Board, HttpBoard, Offer, ThirdPartyBoard
 from penstock.worker.context import JobContext
 from penstock.worker.provider import FunctionProvider, Provider, ProviderSettings
-from penstock.worker.reading import declared_type
+from penstock.worker.reading import declared_rule, declared_type, polled_type
 from penstock.worker.results import (
     Continue,
     Failure,
@@ -45,8 +45,10 @@ __all__ = [
     "Success",
     "ThirdPartyBoard",
     "Worker",
+    "declared_rule",
     "declared_type",
     "failure_input",
+    "polled_type",
     "run",
     "run_worker",
     "success_input",

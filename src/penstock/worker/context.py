@@ -11,7 +11,7 @@ import msgspec
 from penstock.wire import types as wire
 from penstock.worker.artifacts import Artifacts
 from penstock.worker.board import Board, Offer
-from penstock.worker.credentials import Clients
+from penstock.worker.credentials import PATIENCE, Clients, Patience
 from penstock.worker.reading import built
 
 logger = logging.getLogger(__name__)
@@ -27,13 +27,15 @@ LOG_PIECE_LENGTH_MAX = 128 * 1024
 # Built-in actions are told more than a configuration can say, under keys that no declaration may use.
 DECLARATION_KEY = "penstock:declaration"
 OVERRIDES_KEY = "penstock:overrides"
+GATE_KEY = "penstock:gate"
 
 
 class JobContext:
     """One job. Its configuration has all variables resolved and all secrets readable: keep it out of logs.
 
-    `declaration` and `overrides` are there for built-in actions only. `deadline`, in seconds since the epoch, is when
-    the service gives up on the action. A partner's job has no account and no execution id.
+    `declaration` and `overrides` are there for built-in actions only. `gate` is what the rule of a condition stands at:
+    beforeEntry, onSuccess or onFailure. `deadline`, in seconds since the epoch, is when the service gives up on the
+    action. A partner's job has no account and no execution id.
     """
 
     def __init__(self, offer: Offer, board: Board) -> None:
@@ -69,9 +71,14 @@ class JobContext:
             self._log_is_lost = True
             logger.warning("the log of job %s goes on without being written: %r", self.id, error)
 
-    async def service_client(self, name: str) -> Any:
+    async def service_client(self, name: str, patience: Patience = PATIENCE) -> Any:
         """A boto3 client for what the action touches beyond its artifacts, S3 for one. Call it in threads."""
-        return await self._clients.service(name)
+        return await self._clients.service(name, patience)
+
+    def details(self) -> wire.JobData:
+        """The job as the service's API tells it, credentials included, without what only built-in actions are told."""
+        configuration = wire.ActionConfiguration(configuration=self.configuration)
+        return msgspec.structs.replace(self._offer.data, action_configuration=configuration)
 
     def secrets(self) -> tuple[str, ...]:
         """What must not be seen in a log: the job's own credentials."""
@@ -94,6 +101,7 @@ class JobContext:
         self.configuration = dict((given and given.configuration) or {})
         self.declaration: wire.ActionDeclaration | None = None
         self.overrides: tuple[wire.SourceRevisionOverride, ...] = ()
+        self.gate: str | None = None
         # Elsewhere the keys are anybody's: the owner of a custom action may call a property what he likes.
         if self.action_type_id is None or self.action_type_id.owner != "AWS":
             return
@@ -101,6 +109,7 @@ class JobContext:
             self.declaration = built(wire.ActionDeclaration, msgspec.json.decode(declaration))
         if overrides := self.configuration.pop(OVERRIDES_KEY, None):
             self.overrides = built(tuple[wire.SourceRevisionOverride, ...], msgspec.json.decode(overrides))
+        self.gate = self.configuration.pop(GATE_KEY, None)
 
 
 def _by_name(artifacts: Iterable[wire.Artifact] | None) -> dict[str, wire.Artifact]:

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from penstock.wire import types as wire
 from penstock.worker.client import is_aws
 from penstock.worker.results import JobError
@@ -31,6 +33,16 @@ Load = Callable[[], Awaitable[wire.AWSSessionCredentials | None]]
 _making = threading.Lock()
 
 
+class Patience(Struct, frozen=True):
+    """How long a client waits for an answer, and how often it asks at most before it gives up."""
+
+    read_seconds: float = 60
+    attempts_max: int = 5
+
+
+PATIENCE = Patience()
+
+
 class Clients:
     """Makes boto3 clients whose credentials stay fresh for as long as the job runs.
 
@@ -40,24 +52,25 @@ class Clients:
     def __init__(self, offer: "Offer", board: "Board") -> None:
         self._offer = offer
         self._board = board
-        self._made: dict[tuple[str, bool], Any] = {}
+        self._made: dict[tuple[str, bool, Patience], Any] = {}
         self._turn = asyncio.Lock()
 
     async def artifacts(self) -> Any:
         """An S3 client that may read the job's inputs and write its outputs, and nothing else."""
-        return await self._client("s3", of_job=True)
+        return await self._client("s3", PATIENCE, of_job=True)
 
-    async def service(self, name: str) -> Any:
+    async def service(self, name: str, patience: Patience = PATIENCE) -> Any:
         """A client of that service for what the action itself touches."""
-        return await self._client(name, of_job=False)
+        return await self._client(name, patience, of_job=False)
 
-    async def _client(self, name: str, *, of_job: bool) -> Any:
+    async def _client(self, name: str, patience: Patience, *, of_job: bool) -> Any:
+        key = (name, of_job, patience)
         async with self._turn:
-            if (name, of_job) not in self._made:
-                self._made[name, of_job] = await self._make(name, of_job=of_job)
-            return self._made[name, of_job]
+            if key not in self._made:
+                self._made[key] = await self._make(name, patience, of_job=of_job)
+            return self._made[key]
 
-    async def _make(self, name: str, *, of_job: bool) -> Any:
+    async def _make(self, name: str, patience: Patience, *, of_job: bool) -> Any:
         endpoint_url = self._board.endpoint_url if name in SERVED else None
         held = load = None
         if of_job:
@@ -69,7 +82,8 @@ class Clients:
             load = functools.partial(self._board.service_credentials, self._offer)
             held = await load()
         renew = renewal(load) if held is not None and load is not None else None
-        return await asyncio.to_thread(_client, name, endpoint_url, self._offer.region or None, held, renew)
+        region = self._offer.region or None
+        return await asyncio.to_thread(_client, name, endpoint_url, region, held, renew, patience=patience)
 
 
 def renewal(load: Load) -> Callable[[], dict[str, str]]:
@@ -108,13 +122,19 @@ def _client(
     region: str | None,
     held: wire.AWSSessionCredentials | None,
     renew: Callable[[], dict[str, str]] | None,
+    *,
+    patience: Patience,
 ) -> Any:
     import boto3
     from botocore.config import Config
 
     with _making:
         session = boto3.Session(botocore_session=_session(held, renew), region_name=region)
-        settings = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
+        settings = Config(
+            connect_timeout=10,
+            read_timeout=patience.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": patience.attempts_max},
+        )
         if endpoint_url is not None and not is_aws(endpoint_url):
             # Our own server is beside us: a proxy of the environment leads elsewhere.
             settings = settings.merge(Config(proxies={}))

@@ -31,6 +31,16 @@ def declared_type(document: bytes) -> wire.ActionType:
     return cast(wire.ActionType, built(wire.ActionType, msgspec.json.decode(document)))
 
 
+def declared_rule(document: bytes) -> wire.RuleType:
+    """The same of a provider that does the work of a condition's rule."""
+    return cast(wire.RuleType, built(wire.RuleType, msgspec.json.decode(document)))
+
+
+def polled_type(declared: wire.RuleType) -> wire.ActionTypeId:
+    """What jobs of a rule type are polled by: its id, in a category that the API's enum of categories lacks."""
+    return cast(wire.ActionTypeId, built(wire.ActionTypeId, msgspec.to_builtins(declared.id)))
+
+
 @functools.cache
 def _members(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
     hints = get_type_hints(kind)

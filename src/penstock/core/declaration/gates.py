@@ -1,8 +1,8 @@
 """Rules of what stands before and behind a stage: its conditions, and what follows its failure."""
 
-from msgspec import Struct
-
 from penstock.core.declaration.places import region_constant
+from penstock.core.rule_types import RuleTypeRules, builtin, rule_type_key
+from penstock.core.variables import OPENING
 from penstock.wire import types as wire
 from penstock.wire.errors import InvalidStageDeclarationException
 
@@ -20,25 +20,8 @@ _RESULTS = {
 }
 
 _COMMANDS = "Commands"
+_OPERATORS = ("EQ", "NE", "CONTAINS", "MATCHES")
 _SKIPPING = ("LambdaInvoke", "VariableCheck")
-
-
-class _RuleType(Struct, frozen=True):
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-
-
-# As the service has them (UG: rule-reference)
-_RULE_TYPES = {
-    "CloudWatchAlarm": _RuleType(("AlarmName",), ("AlarmStates", "WaitTime")),
-    "CodeBuild": _RuleType(
-        ("ProjectName",), ("PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables")
-    ),
-    _COMMANDS: _RuleType(),
-    "DeploymentWindow": _RuleType(("Cron",), ("TimeZone",)),
-    "LambdaInvoke": _RuleType(("FunctionName",), ("UserParameters",)),
-    "VariableCheck": _RuleType(("Variable", "Value", "Operator")),
-}
 
 
 def check_gates(stage: wire.StageDeclaration, is_first: bool, is_parallel: bool, region: str) -> None:
@@ -121,13 +104,19 @@ def _check_rules(stage: str, gate: str, condition: wire.Condition, region: str) 
 
 def _check_rule(rule: wire.RuleDeclaration, region: str) -> None:
     provider, version = rule.rule_type_id.provider, rule.rule_type_id.version or "1"
-    known = _RULE_TYPES.get(provider) if version == "1" else None
+    known = builtin().get(rule_type_key(rule.rule_type_id))
     if known is None:
         raise InvalidStageDeclarationException(
             f"RuleType (Category: 'Rule', Provider: '{provider}', Owner: 'AWS', Version: '{version}') in rule "
             f"'{rule.name}' is not available in region '{region_constant(rule.region or region)}'"
         )
     _check_keys(rule, known)
+    operator = (rule.configuration or {}).get("Operator", "EQ")
+    if provider == "VariableCheck" and OPENING not in operator and operator not in _OPERATORS:
+        raise InvalidStageDeclarationException(
+            f"Rule configuration for rule '{rule.name}' contains the invalid value '{operator}' for 'Operator'. "
+            f"Valid values are {', '.join(_OPERATORS)}."
+        )
     if provider == _COMMANDS and not rule.commands:
         raise InvalidStageDeclarationException(f"Rule {rule.name} must have a non-empty commands field")
     if provider != _COMMANDS and rule.commands:
@@ -137,13 +126,14 @@ def _check_rule(rule: wire.RuleDeclaration, region: str) -> None:
         )
 
 
-def _check_keys(rule: wire.RuleDeclaration, known: _RuleType) -> None:
+def _check_keys(rule: wire.RuleDeclaration, known: RuleTypeRules) -> None:
     keys = rule.configuration or {}
-    for missing in (key for key in known.required if key not in keys):
+    for missing in (each.name for each in known.properties if each.required and each.name not in keys):
         raise InvalidStageDeclarationException(
             f"Rule configuration for rule '{rule.name}' is missing required configuration '{missing}'"
         )
-    for unknown in (key for key in keys if key not in (*known.required, *known.optional)):
+    names = {each.name for each in known.properties}
+    for unknown in (key for key in keys if key not in names):
         raise InvalidStageDeclarationException(
             f"Rule configuration for rule '{rule.name}' contains unknown configuration '{unknown}'"
         )

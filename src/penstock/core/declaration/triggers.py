@@ -2,6 +2,8 @@
 
 import msgspec
 
+from penstock.core.globs import GlobError
+from penstock.core.triggers import PROVIDER, check_globs
 from penstock.wire import types as wire
 from penstock.wire.errors import InvalidStructureException
 
@@ -9,8 +11,6 @@ __all__ = ["check_triggers"]
 
 # From the service's limits (UG: limits)
 _TRIGGERS_BYTES_MAX = 200 * 1024
-
-_PROVIDER = "CodeStarSourceConnection"
 
 
 def check_triggers(declaration: wire.PipelineDeclaration) -> None:
@@ -31,6 +31,7 @@ def check_triggers(declaration: wire.PipelineDeclaration) -> None:
             )
         watched.add(git.source_action_name)
         _check_filters(git)
+        _check_patterns(git)
     if len(msgspec.json.encode(triggers)) > _TRIGGERS_BYTES_MAX:
         raise InvalidStructureException(
             f"The triggers of the pipeline are too large. There can only be up to {_TRIGGERS_BYTES_MAX} bytes of them."
@@ -38,7 +39,7 @@ def check_triggers(declaration: wire.PipelineDeclaration) -> None:
 
 
 def _is_connection(type_id: wire.ActionTypeId) -> bool:
-    return type_id.owner == "AWS" and type_id.provider == _PROVIDER
+    return type_id.owner == "AWS" and type_id.provider == PROVIDER
 
 
 def _check_filters(git: wire.GitConfiguration) -> None:
@@ -54,6 +55,14 @@ def _check_filters(git: wire.GitConfiguration) -> None:
             "The trigger configuration for the source action is not valid. "
             "Make sure to choose valid filter combinations."
         )
+
+
+def _check_patterns(git: wire.GitConfiguration) -> None:
+    """A pattern that cannot be read would never match, and never say so."""
+    try:
+        check_globs(git)
+    except GlobError as problem:
+        raise InvalidStructureException(str(problem)) from None
 
 
 def _is_valid_push(push: wire.GitPushFilter) -> bool:

@@ -5,20 +5,14 @@ from collections.abc import Iterator
 from penstock.core.artifacts import allocate, store_of
 from penstock.core.events import ActionEnded, ActionStarted, Event, JobOffer, JobOffered
 from penstock.core.lookup import binding_of, current_stage, stage_run, version_of
-from penstock.core.model import ActionBinding, ActionRun, Artifact, Execution, Job, JobWork, Pipeline
+from penstock.core.model import ActionBinding, ActionRun, Artifact, Execution, Job, JobWork, Pipeline, TypeId
 from penstock.core.moment import Moment
+from penstock.core.revisions import asked_revision
 from penstock.core.variables import ResolutionFailure, resolve, resolve_configuration
+from penstock.core.work import CannotStart, Namespaces, inputs_of, namespaces, resolved_commands
 from penstock.wire import types as wire
 
 __all__ = ["abandon_runs", "offer_again", "start_action"]
-
-
-class _CannotStart(Exception):
-    """The attempt fails before there is anything to work on."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.details = wire.ErrorDetails(code=code, message=message[:5000])
 
 
 def start_action(
@@ -36,7 +30,7 @@ def start_action(
             job, token = None, moment.new_id()
         else:
             job, token = _offer(state, binding, work, moment, visible_at=moment.now), None
-    except _CannotStart as problem:
+    except CannotStart as problem:
         yield ActionStarted(execution.id, stage, action.name, run_id, moment.now, timeout_at, inputs=inputs)
         yield ActionEnded(execution.id, stage, action.name, run_id, "Failed", moment.now, error=problem.details)
         return
@@ -71,7 +65,7 @@ def offer_again(
             state, execution, job.stage, declared[job.action], run.id, moment, outputs=run.outputs, token=token
         )
         offer = _offer(state, binding, work, moment, visible_at=moment.now + pause_seconds)
-    except _CannotStart as problem:
+    except CannotStart as problem:
         return ActionEnded(execution.id, job.stage, job.action, run.id, "Failed", moment.now, error=problem.details)
     return JobOffered(execution.id, job.stage, job.action, run.id, moment.now, offer)
 
@@ -84,7 +78,7 @@ def _offer(state: Pipeline, binding: ActionBinding, work: JobWork, moment: Momen
     if owner == "ThirdParty":
         client_id = state.client_ids.get(binding.type_key)
         if client_id is None:
-            raise _CannotStart(
+            raise CannotStart(
                 "ConfigurationError",
                 f"The account {state.head.account} is not linked to the partner's {kind}: "
                 f"link it with 'penstock partner link'",
@@ -92,7 +86,7 @@ def _offer(state: Pipeline, binding: ActionBinding, work: JobWork, moment: Momen
         # Partners work for many accounts: the id says whose job it is.
         job_id = f"{state.head.account}.{state.head.region}.{job_id}"
     elif owner != "Custom" and binding.type_key not in moment.served:
-        raise _CannotStart("ConfigurationError", f"No worker of this server serves the {kind}")
+        raise CannotStart("ConfigurationError", f"No worker of this server serves the {kind}")
     query_key = work.configuration.get(binding.query_property, "") if binding.query_property else ""
     return JobOffer(
         job_id,
@@ -117,29 +111,25 @@ def _work(
 ) -> JobWork:
     declaration = version_of(state, execution).declaration
     binding = binding_of(state, execution, stage, action.name)
-    namespaces = _namespaces(execution)
+    values = namespaces(execution)
     try:
-        configuration = resolve_configuration(action.configuration or {}, binding.secret_keys, namespaces)
-        resolved = _resolved(action, namespaces)
+        configuration = resolve_configuration(action.configuration or {}, binding.secret_keys, values)
+        resolved = _resolved(action, values)
     except ResolutionFailure as problem:
-        raise _CannotStart("InvalidVariableReference", str(problem)) from None
+        raise CannotStart("InvalidVariableReference", str(problem)) from None
     store = store_of(declaration, action, state.head.region)
     if outputs is None:
-        outputs = allocate(declaration.name, action, store, moment)
-    inputs = tuple(
-        execution.artifacts[artifact.name]
-        for artifact in action.input_artifacts or ()
-        if artifact.name in execution.artifacts
-    )
+        asked = asked_revision(execution, action.name)
+        outputs = allocate(declaration.name, action, store, moment, revision=asked)
     return JobWork(
-        action_type_id=action.action_type_id,
+        action_type_id=_type_of(action.action_type_id),
         configuration=configuration,
         pipeline_name=declaration.name,
         execution_id=execution.id,
         stage=stage,
         action=action.name,
         run_id=run_id,
-        inputs=inputs,
+        inputs=inputs_of(execution, action.input_artifacts),
         outputs=outputs,
         continuation_token=token,
         encryption_key=store.encryption_key,
@@ -149,26 +139,20 @@ def _work(
     )
 
 
-def _namespaces(execution: Execution) -> dict[str, dict[str, str]]:
-    # `variables` is reserved only where the pipeline has variables of its own.
-    return {
-        "variables": execution.variables,
-        **execution.outputs,
-        "codepipeline": {"PipelineExecutionId": execution.id},
-    }
+def _type_of(identity: wire.ActionTypeId) -> TypeId:
+    return TypeId(identity.category, identity.owner, identity.provider, identity.version)
 
 
-def _resolved(action: wire.ActionDeclaration, namespaces: dict[str, dict[str, str]]) -> wire.ActionDeclaration:
+def _resolved(action: wire.ActionDeclaration, values: Namespaces) -> wire.ActionDeclaration:
     """The parts beside the configuration that may refer to variables, and nothing else."""
     environment = tuple(
-        wire.EnvironmentVariable(name=item.name, value=resolve(item.value, namespaces), type=item.type)
+        wire.EnvironmentVariable(name=item.name, value=resolve(item.value, values), type=item.type)
         for item in action.environment_variables or ()
     )
-    commands = tuple(resolve(command, namespaces) for command in action.commands or ())
     return wire.ActionDeclaration(
         name=action.name,
         action_type_id=action.action_type_id,
-        commands=commands or None,
+        commands=resolved_commands(action.commands, values),
         environment_variables=environment or None,
         output_variables=action.output_variables,
         input_artifacts=action.input_artifacts,

@@ -7,9 +7,9 @@ the earliest of the others. A signal that comes too late for its action is dropp
 from collections.abc import Iterator
 
 from penstock.core.commands import TimerFired
-from penstock.core.events import ActionEnded, AlarmSet, Event
+from penstock.core.events import ActionEnded, AlarmSet, Event, RuleEnded
 from penstock.core.lookup import binding_of, open_executions
-from penstock.core.model import ActionRun, Execution, Pipeline
+from penstock.core.model import ActionRun, Execution, Gate, Pipeline, RuleRun
 from penstock.core.moment import Moment
 from penstock.wire import types as wire
 
@@ -31,6 +31,23 @@ def _end_job(state: Pipeline, job_id: str, moment: Moment) -> Iterator[Event]:
 
 def _end_actions(state: Pipeline, moment: Moment) -> Iterator[Event]:
     later = []
+    for execution, stage, gate, name, rule in _open_rules(state):
+        if rule.deadline_at is not None and rule.deadline_at > moment.now:
+            later.append(rule.deadline_at)
+            continue
+        error = wire.ErrorDetails(code="Timeout", message="The rule came to no result in its time")
+        yield RuleEnded(
+            execution.id,
+            stage,
+            gate,
+            name,
+            rule.id,
+            "Failed",
+            moment.now,
+            job_id=rule.job_id,
+            job_status="TimedOut",
+            error=error,
+        )
     for execution, stage, action, run in _working(state):
         if run.deadline_at is None:
             continue
@@ -50,6 +67,15 @@ def _working(state: Pipeline) -> Iterator[tuple[Execution, str, str, ActionRun]]
             for action, run in passage.actions.items():
                 if run.status == "InProgress":
                     yield execution, stage, action, run
+
+
+def _open_rules(state: Pipeline) -> Iterator[tuple[Execution, str, Gate, str, RuleRun]]:
+    for execution in open_executions(state):
+        for stage, passage in execution.stages.items():
+            for gate, condition in passage.gates.items():
+                for name, rule in condition.rules.items():
+                    if rule.status == "InProgress":
+                        yield execution, stage, gate, name, rule
 
 
 def _ended(execution: Execution, stage: str, action: str, run: ActionRun, what: str, moment: Moment) -> Event:

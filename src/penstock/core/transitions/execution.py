@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from penstock.core import limits
 from penstock.core.admission import admit
 from penstock.core.commands import ReplaceDeclaration, StartExecution, StopExecution
 from penstock.core.events import (
@@ -13,14 +12,14 @@ from penstock.core.events import (
     ExecutionStarted,
     ExecutionStopping,
 )
-from penstock.core.lookup import open_executions, stage_run
+from penstock.core.lookup import open_executions, require_room, stage_run
 from penstock.core.model import Execution, Pipeline
 from penstock.core.moment import Moment
+from penstock.core.overrides import check_overrides
 from penstock.core.refusals import (
     DuplicatedStopRequest,
     ExecutionNotStoppable,
     InvalidRequest,
-    TooManyExecutions,
 )
 from penstock.core.transitions.action import abandon_runs
 from penstock.wire import types as wire
@@ -32,11 +31,9 @@ def start(state: Pipeline, command: StartExecution, moment: Moment) -> Iterator[
     head = state.head
     declaration = state.versions[head.version].declaration
     variables = _start_variables(declaration, command.variables)
-    _check_overrides(declaration, command.overrides)
-    if head.mode != "SUPERSEDED" and len(open_executions(state)) >= limits.OPEN_EXECUTIONS_MAX:
-        raise TooManyExecutions(
-            f"The pipeline '{head.name}' has {limits.OPEN_EXECUTIONS_MAX} executions in progress, which is the limit"
-        )
+    if command.trigger.trigger_type == "StartPipelineExecution":
+        check_overrides(declaration, command.overrides)
+    require_room(state)
     execution_id = moment.new_id()
     yield ExecutionStarted(
         execution_id,
@@ -54,6 +51,8 @@ def start(state: Pipeline, command: StartExecution, moment: Moment) -> Iterator[
 def _start_variables(declaration: wire.PipelineDeclaration, given: tuple[wire.PipelineVariable, ...]) -> dict[str, str]:
     declared = {variable.name: variable.default_value for variable in declaration.variables or ()}
     values: Mapping[str, str] = {variable.name: variable.value for variable in given}
+    if len(values) < len(given):
+        raise InvalidRequest("A variable can be given once")
     unknown = sorted(values.keys() - declared.keys())
     if unknown:
         raise InvalidRequest(f"The pipeline '{declaration.name}' does not declare the variables: {', '.join(unknown)}")
@@ -65,16 +64,6 @@ def _start_variables(declaration: wire.PipelineDeclaration, given: tuple[wire.Pi
             f"{', '.join(missing)}"
         )
     return {name: value for name, value in resolved.items() if value is not None}
-
-
-def _check_overrides(declaration: wire.PipelineDeclaration, overrides: tuple[wire.SourceRevisionOverride, ...]) -> None:
-    sources = {action.name for action in declaration.stages[0].actions}
-    for override in overrides:
-        if override.action_name not in sources:
-            raise InvalidRequest(
-                f"The source revision override names '{override.action_name}', "
-                f"which is not a source action of pipeline '{declaration.name}'"
-            )
 
 
 def stop(state: Pipeline, command: StopExecution, moment: Moment) -> Iterator[Event]:

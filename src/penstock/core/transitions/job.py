@@ -8,6 +8,7 @@ from penstock.core.lookup import execution_of_run
 from penstock.core.model import ActionRun, Execution, Job, Pipeline
 from penstock.core.moment import Moment
 from penstock.core.refusals import JobNotInProgress
+from penstock.core.revisions import reported_revision
 from penstock.core.transitions.action import offer_again
 from penstock.wire import types as wire
 
@@ -50,7 +51,7 @@ def succeed(state: Pipeline, command: JobSucceeded, moment: Moment) -> Iterator[
         job_id=job.id,
         job_status="Succeeded",
         details=command.details,
-        revision=command.current_revision,
+        revision=reported_revision(execution, job.action, command.current_revision),
         variables=command.variables,
     )
 

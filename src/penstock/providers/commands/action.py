@@ -16,7 +16,16 @@ from penstock.providers.commands.log import LogStream
 from penstock.providers.commands.sandbox import PATH, Child, Confinement
 from penstock.providers.commands.shell import SCRIPT, Report, check_names, read_report, script, shell
 from penstock.wire import types as wire
-from penstock.worker import Failure, JobContext, JobError, ProviderSettings, Success, declared_type
+from penstock.worker import (
+    Failure,
+    JobContext,
+    JobError,
+    ProviderSettings,
+    Success,
+    declared_rule,
+    declared_type,
+    polled_type,
+)
 
 # UG, limits: an action of this type may take 55 minutes
 DEADLINE_SECONDS = 55 * 60
@@ -26,6 +35,7 @@ TELLS_OF_SECRET = re.compile(r"(?i)password|passwd|secret|token|credential|(api|
 DECLARATIONS = tuple(
     declared_type(Path(__file__).with_name(name).read_bytes()) for name in ("action_type.json", "build_type.json")
 )
+RULE = declared_rule(Path(__file__).with_name("rule_type.json").read_bytes())
 
 
 class Plan(Struct, frozen=True):
@@ -66,10 +76,10 @@ class Workspace(Struct, frozen=True):
 
 
 class Commands:
-    """Runs an action's commands in one shell, in an environment built from nothing."""
+    """Runs an action's or a rule's commands in one shell, in an environment built from nothing."""
 
-    declarations = DECLARATIONS
-    action_types = tuple(declaration.id for declaration in DECLARATIONS)
+    declarations = (*DECLARATIONS, RULE)
+    action_types = (*(declaration.id for declaration in DECLARATIONS), polled_type(RULE))
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings

@@ -57,7 +57,8 @@ class SqliteStorage:
             result = work(self._transaction)
         except sqlite3.DatabaseError as problem:
             self._rollback()
-            if problem.sqlite_errorname.startswith(LOST):
+            # Python's own complaints, of a closed connection for one, have no such name.
+            if getattr(problem, "sqlite_errorname", "").startswith(LOST):
                 raise StorageLost(f"the database {self._database} cannot be written: {problem}") from problem
             raise
         except BaseException:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from penstock.core.events import Event
 from penstock.core.model import Pipeline, PipelineVersion
-from penstock.ports.storage import Aggregate, Changes, Conflict, ExecutionRow, RunRow, TimerRow
+from penstock.ports.storage import Aggregate, Changes, Conflict, ExecutionRow, RuleRow, RunRow, TimerRow
 from penstock.storage import queries
 from penstock.storage.rows import decode_execution, decode_head, decode_version, encode, encode_events
 
@@ -102,6 +102,8 @@ class Aggregates:
         self._write_executions(changes.executions)
         self._many("insert_run", [_run_parameters(row) for row in changes.runs if row.input is not None])
         self._many("update_run", [_run_parameters(row) for row in changes.runs if row.input is None])
+        self._many("insert_rule", [_rule_parameters(row) for row in changes.rules if row.input is not None])
+        self._many("update_rule", [_rule_parameters(row) for row in changes.rules if row.input is None])
         self._many("clear_timer", [{"account": a, "kind": k, "stamp": s} for a, k, s in changes.timers_cleared])
         self._many("set_timer", [_timer_parameters(timer) for timer in changes.timers_set])
         self._many("insert_events", [_events_parameters(*row) for row in changes.events])
@@ -175,10 +177,28 @@ def _run_parameters(row: RunRow) -> dict[str, object]:
         "pipeline_id": row.pipeline_id,
         "execution_number": row.execution_number,
         "number": row.run.number,
+        "id": row.run.id,
         "execution_id": row.execution_id,
         "version": row.version,
         "stage": row.stage,
         "action": row.action,
+        "status": row.run.status,
+        "input": encode(row.input) if row.input is not None else None,
+        "run": encode(row.run),
+    }
+
+
+def _rule_parameters(row: RuleRow) -> dict[str, object]:
+    return {
+        "account": row.account,
+        "pipeline_id": row.pipeline_id,
+        "execution_number": row.execution_number,
+        "number": row.run.number,
+        "execution_id": row.execution_id,
+        "version": row.version,
+        "stage": row.stage,
+        "gate": row.gate,
+        "rule": row.rule,
         "status": row.run.status,
         "input": encode(row.input) if row.input is not None else None,
         "run": encode(row.run),

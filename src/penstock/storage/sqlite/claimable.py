@@ -13,6 +13,8 @@ __all__ = ["Claimable", "Kind"]
 
 Kind = tuple[str, str]
 
+_KINDS_MAX = 16_384
+
 
 class Claimable:
     """`look` asks the database when the next job of a kind may be claimed; None if none waits."""
@@ -38,7 +40,9 @@ class Claimable:
             if kind in self._not_before:
                 self._not_before[kind] = min(self._not_before[kind], visible_at)
         for kind, (jobs, is_exhausted) in self._taken.items():
-            self._ready[kind] = 0 if is_exhausted else max(0, self._ready.get(kind, 0) - jobs)
+            left = self._ready.pop(kind, 0) - jobs
+            if left > 0 and not is_exhausted:
+                self._ready[kind] = left
             # What was claimed may come back unacknowledged: the next look finds out when.
             self._not_before.pop(kind, None)
         self._offered.clear()
@@ -57,6 +61,9 @@ class Claimable:
         """A time before which nothing of the kind can be claimed."""
         known = self._not_before.get(kind)
         if known is None:
+            if len(self._not_before) >= _KINDS_MAX:
+                # Whoever polls with ever new query values must not make this grow: what is forgotten is looked up again.
+                self._not_before.clear()
             found = self._look(kind)
             known = self._not_before[kind] = math.inf if found is None else found
         return known

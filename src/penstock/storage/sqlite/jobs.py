@@ -130,10 +130,11 @@ class Jobs:
             raise Conflict(f"{written.rowcount} of {rows} jobs were in the status that they were expected in")
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
-        """Claims of one kind are one statement; what it brings is dealt out in the order of the claims."""
-        kinds: dict[tuple[str, str, str | None], list[int]] = {}
+        """Claims of one kind by one caller are one statement; what it brings is dealt out in the order of the claims."""
+        kinds: dict[tuple[str, str, str, str | None], list[int]] = {}
         for position, claim in enumerate(claims):
-            kinds.setdefault((claim.type_key, claim.query_key, claim.lease), []).append(position)
+            kind = (claim.type_key, claim.query_key, claim.claimant, claim.lease)
+            kinds.setdefault(kind, []).append(position)
         dealt: list[list[ClaimedJob]] = [[] for _ in claims]
         for positions in kinds.values():
             jobs = iter(self._claim([claims[position] for position in positions]))
@@ -187,7 +188,7 @@ class Jobs:
             return job.status
         status: JobStatus = "InProgress"
         kept.job = replace(job, status=status)
-        rows.append({"number": kept.number, "nonce": asked.nonce})
+        rows.append({"number": kept.number, "nonce": asked.nonce, "at": asked.now})
         if job.timeout_seconds is not None:
             self._set_timer(job, asked.now + job.timeout_seconds)
         return status

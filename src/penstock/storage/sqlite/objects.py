@@ -66,10 +66,6 @@ class SqliteObjects:
         if not await self._commit(partial(insert_bucket, bucket=bucket)):
             raise Refused("BucketAlreadyOwnedByYou")
 
-    async def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
-        if await self.find_bucket(account, name) is None:
-            await self._commit(partial(insert_bucket, bucket=BucketRow(account, region, name, now)))
-
     async def find_bucket(self, account: str, name: str) -> BucketRow | None:
         return bucket_of(self._reader, account, name)
 

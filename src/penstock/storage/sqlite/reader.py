@@ -16,9 +16,11 @@ from penstock.ports.storage import (
     Link,
     LogLine,
     PipelineRow,
+    RuleRecord,
 )
 from penstock.storage import queries, rows
 from penstock.storage.sqlite.claimable import Claimable, Kind
+from penstock.storage.sqlite.webhooks import SqliteWebhookReads
 
 __all__ = ["SqliteReader"]
 
@@ -30,6 +32,7 @@ class SqliteReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.claimable = Claimable(self._next_visible_at)
+        self.webhooks = SqliteWebhookReads(connection)
         self._action_types: dict[str, ActionTypeRow] = {}
 
     def forget_action_types(self) -> None:
@@ -74,6 +77,10 @@ class SqliteReader:
         )
         return [rows.decode_execution(document) for (document,) in found]
 
+    async def open_executions(self, account: str, pipeline_id: str) -> list[Execution]:
+        found = self._all("load_open_executions", account=account, pipeline_id=pipeline_id)
+        return [rows.decode_execution(document) for (document,) in found]
+
     async def runs(
         self,
         account: str,
@@ -102,6 +109,39 @@ class SqliteReader:
                 rows_max=rows_max,
             )
         return [rows.action_record(row) for row in found]
+
+    async def pipeline_of_run(self, account: str, run_id: str) -> PipelineRow | None:
+        row = self._one("pipeline_of_run", account=account, run_id=run_id)
+        return rows.pipeline_row(row) if row is not None else None
+
+    async def rule_runs(
+        self,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[RuleRecord]:
+        before_execution, before_number = before or (_LAST, _LAST)
+        if execution_number is None:
+            found = self._all(
+                "rule_runs",
+                account=account,
+                pipeline_id=pipeline_id,
+                before_execution=before_execution,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        else:
+            found = self._all(
+                "rule_runs_of_execution",
+                account=account,
+                pipeline_id=pipeline_id,
+                execution_number=execution_number,
+                before_number=before_number,
+                rows_max=rows_max,
+            )
+        return [rows.rule_record(row) for row in found]
 
     async def job(self, job_id: str) -> JobRow | None:
         row = self._one("job_with_work", id=job_id)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from penstock.core.model import Head, Job, Pipeline, PipelineVersion
+from penstock.core.model import Execution, Head, Job, Pipeline, PipelineVersion
 from penstock.ports.objects import BucketRow
 from penstock.ports.storage import (
     Acknowledged,
@@ -19,15 +19,17 @@ from penstock.ports.storage import (
     KeyRow,
     Link,
     PipelineRow,
+    SourceRevision,
     Watch,
 )
 from penstock.storage import queries
-from penstock.storage.rows import action_type_row, decode_version, encode, link, pipeline_row
+from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, link, pipeline_row
 from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
 from penstock.storage.sqlite.objects import insert_bucket
+from penstock.storage.sqlite.webhooks import SqliteWebhookWrites
 
 __all__ = ["SqliteTransaction"]
 
@@ -38,9 +40,11 @@ _OWNED_BY_PIPELINE = (
     "delete_versions",
     "delete_executions",
     "delete_runs",
+    "delete_rules",
     "delete_events",
     "delete_timers",
     "delete_request_tokens",
+    "delete_source_revisions",
     "delete_pipeline",
 )
 
@@ -52,6 +56,7 @@ class SqliteTransaction:
         self.connection = connection
         self.aggregates = Aggregates(connection)
         self._jobs = Jobs(connection, claimable)
+        self.webhooks = SqliteWebhookWrites(connection)
         self.has_changed_types = False
 
     def forget(self) -> None:
@@ -76,6 +81,12 @@ class SqliteTransaction:
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None:
         return self.aggregates.load(account, pipeline_id)
+
+    def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
+        row = self._run(
+            PIPELINES["execution"], account=account, pipeline_id=pipeline_id, execution_id=execution_id
+        ).fetchone()
+        return decode_execution(row[0]) if row is not None else None
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         return self._jobs.find(job_ids)
@@ -147,6 +158,7 @@ class SqliteTransaction:
             self._jobs.end([EndedJob(job_id, "Failed", at) for job_id in _open_jobs(loaded.pipeline)])
         for query in _OWNED_BY_PIPELINE:
             self._run(PIPELINES[query], account=row.account, pipeline_id=row.id)
+        self.webhooks.set_sources(row.account, row.id, ())
         self.aggregates.drop(row.account, row.id)
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None:
@@ -181,6 +193,24 @@ class SqliteTransaction:
             fingerprint=fingerprint,
             execution_id=execution_id,
             created_at=now,
+        )
+
+    def source_revision(self, account: str, pipeline_id: str, stage: str, action: str) -> SourceRevision | None:
+        row = self._run(
+            PIPELINES["source_revision"], account=account, pipeline_id=pipeline_id, stage=stage, action=action
+        ).fetchone()
+        return SourceRevision(*row) if row is not None else None
+
+    def keep_source_revision(self, account: str, pipeline_id: str, revision: SourceRevision) -> None:
+        self._run(
+            PIPELINES["keep_source_revision"],
+            account=account,
+            pipeline_id=pipeline_id,
+            stage=revision.stage,
+            action=revision.action,
+            change_id=revision.change_id,
+            execution_id=revision.execution_id,
+            told_at=revision.at,
         )
 
     def action_type(self, type_key: str) -> ActionTypeRow | None:

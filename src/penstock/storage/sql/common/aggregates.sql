@@ -31,12 +31,24 @@ WHERE account = :account AND pipeline_id = :pipeline_id AND number = :number AND
 
 -- name: insert_run
 INSERT INTO action_executions
-    (account, pipeline_id, execution_number, number, execution_id, version, stage, action, status, input, run)
+    (account, pipeline_id, execution_number, number, id, execution_id, version, stage, action, status, input, run)
 VALUES
-    (:account, :pipeline_id, :execution_number, :number, :execution_id, :version, :stage, :action, :status, :input, :run)
+    (:account, :pipeline_id, :execution_number, :number, :id, :execution_id, :version, :stage, :action, :status, :input,
+     :run)
 
 -- name: update_run
 UPDATE action_executions SET status = :status, run = :run
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
+
+-- name: insert_rule
+INSERT INTO rule_executions
+    (account, pipeline_id, execution_number, number, execution_id, version, stage, gate, rule, status, input, run)
+VALUES
+    (:account, :pipeline_id, :execution_number, :number, :execution_id, :version, :stage, :gate, :rule, :status, :input,
+     :run)
+
+-- name: update_rule
+UPDATE rule_executions SET status = :status, run = :run
 WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
 
 -- name: insert_events

@@ -11,7 +11,8 @@ UPDATE jobs SET status = :status, ended_at = :at, work = NULL, lease = NULL
 WHERE number = :number AND status IN ('Queued', 'Dispatched', 'InProgress')
 
 -- name: acknowledge_job
-UPDATE jobs SET status = 'InProgress' WHERE number = :number AND status = 'Dispatched' AND nonce = :nonce
+UPDATE jobs SET status = 'InProgress', status_at = :at
+WHERE number = :number AND status = 'Dispatched' AND nonce = :nonce
 
 -- name: redispatch_job
 UPDATE jobs SET nonce = :nonce WHERE number = :number AND status = 'Dispatched'
@@ -29,12 +30,12 @@ SELECT work FROM jobs WHERE number = :number
 
 -- name: job_with_work
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
-    timeout_seconds, ended_at, work, query_key, visible_at
+    timeout_seconds, ended_at, work, query_key, visible_at, coalesce(status_at, created_at), claimant, lease
 FROM jobs WHERE id = :id
 
 -- name: leased_jobs
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
-    timeout_seconds, ended_at, work, query_key, visible_at
+    timeout_seconds, ended_at, work, query_key, visible_at, coalesce(status_at, created_at), claimant, lease
 FROM jobs WHERE lease IS NOT NULL
 
 -- name: next_visible_at

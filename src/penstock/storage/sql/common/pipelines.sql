@@ -47,6 +47,22 @@ WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :
     AND number < :before_number
 ORDER BY number DESC LIMIT :rows_max
 
+-- name: rule_runs
+SELECT execution_number, execution_id, version, stage, gate, rule, run, input FROM rule_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND (execution_number, number) < (:before_execution, :before_number)
+ORDER BY execution_number DESC, number DESC LIMIT :rows_max
+
+-- name: rule_runs_of_execution
+SELECT execution_number, execution_id, version, stage, gate, rule, run, input FROM rule_executions
+WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number
+    AND number < :before_number
+ORDER BY number DESC LIMIT :rows_max
+
+-- name: pipeline_of_run
+SELECT pipelines.id, pipelines.account, region, name, pipelines.version, created_at, updated_at FROM action_executions
+JOIN pipelines ON pipelines.account = action_executions.account AND pipelines.id = action_executions.pipeline_id
+WHERE action_executions.account = :account AND action_executions.id = :run_id
+
 -- name: insert_watch
 INSERT INTO watches (account, bucket, object_key, pipeline_id, action)
 VALUES (:account, :bucket, :object_key, :pipeline_id, :action)
@@ -75,6 +91,9 @@ DELETE FROM executions WHERE account = :account AND pipeline_id = :pipeline_id
 -- name: delete_runs
 DELETE FROM action_executions WHERE account = :account AND pipeline_id = :pipeline_id
 
+-- name: delete_rules
+DELETE FROM rule_executions WHERE account = :account AND pipeline_id = :pipeline_id
+
 -- name: delete_events
 DELETE FROM events WHERE account = :account AND pipeline_id = :pipeline_id
 
@@ -93,6 +112,19 @@ INSERT INTO request_tokens (account, pipeline_id, token, fingerprint, execution_
 VALUES (:account, :pipeline_id, :token, :fingerprint, :execution_id, :created_at)
 ON CONFLICT (account, pipeline_id, token) DO UPDATE
 SET fingerprint = excluded.fingerprint, execution_id = excluded.execution_id, created_at = excluded.created_at
+
+-- name: source_revision
+SELECT stage, action, change_id, execution_id, told_at FROM source_revisions
+WHERE account = :account AND pipeline_id = :pipeline_id AND stage = :stage AND action = :action
+
+-- name: keep_source_revision
+INSERT INTO source_revisions (account, pipeline_id, stage, action, change_id, execution_id, told_at)
+VALUES (:account, :pipeline_id, :stage, :action, :change_id, :execution_id, :told_at)
+ON CONFLICT (account, pipeline_id, stage, action) DO UPDATE
+SET change_id = excluded.change_id, execution_id = excluded.execution_id, told_at = excluded.told_at
+
+-- name: delete_source_revisions
+DELETE FROM source_revisions WHERE account = :account AND pipeline_id = :pipeline_id
 
 -- name: due_timers
 SELECT account, pipeline_id, kind, stamp FROM timers WHERE due_at <= :now ORDER BY due_at LIMIT :rows_max

@@ -1,0 +1,1 @@
+"""CloudWatch alarms as rules of conditions."""

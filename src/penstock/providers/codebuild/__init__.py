@@ -1,0 +1,1 @@
+"""CodeBuild builds as rules of conditions."""

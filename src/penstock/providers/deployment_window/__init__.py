@@ -1,0 +1,1 @@
+"""The DeploymentWindow rule: lets pass while a window of time is open."""
