@@ -207,9 +207,10 @@ def follow(view: LiveView, codepipeline: Any, processes: "dict[str, subprocess.P
     """Show the execution until it has ended, and approve what waits for it. Raises DemoFailed unless it succeeds."""
     log, approval = BuildLog(), Approval(view, codepipeline)
     while True:
+        # First whether it has ended: what is read afterwards is then the last that there is to show.
+        execution = codepipeline.list_pipeline_executions(pipelineName=PIPELINE)["pipelineExecutionSummaries"][0]
         state = codepipeline.get_pipeline_state(name=PIPELINE)
         runs = codepipeline.list_action_executions(pipelineName=PIPELINE)["actionExecutionDetails"]
-        execution = codepipeline.list_pipeline_executions(pipelineName=PIPELINE)["pipelineExecutionSummaries"][0]
         view.show(picture(state, runs, log))
         if execution["status"] == "Succeeded":
             return
