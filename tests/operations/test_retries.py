@@ -219,3 +219,67 @@ def test_a_retry_counts_against_the_limit_of_executions(scene: Scene, mode: str)
     request = {"pipelineName": "line", "stageName": "Build", "pipelineExecutionId": failed, "retryMode": "ALL_ACTIONS"}
     refused = "ConcurrentPipelineExecutionsLimitExceededException"
     assert code_of(scene.aws.retry_stage_execution, **request) == refused
+
+
+def test_a_v1_pipeline_cannot_be_rolled_back(scene: Scene) -> None:
+    scene.line()
+    scene.work()
+    request = {"pipelineName": "line", "stageName": "Build", "targetPipelineExecutionId": scene.newest()}
+    assert code_of(scene.aws.rollback_stage, **request) == "UnableToRollbackStageException"
+
+
+def test_an_override_counts_against_the_limit_of_executions(scene: Scene) -> None:
+    scene.types()
+    gate = {"conditions": [{"result": "FAIL", "rules": [rule("good")]}]}
+    source = stage("Source", custom_source(namespace="pulled"))
+    declared = pipeline("line", source, deploy(beforeEntry=gate), executionMode="QUEUED", pipelineType="V2")
+    scene.aws.create_pipeline(pipeline=declared)
+    scene.work("Origin", outputVariables={"Mood": "bad"})
+    failed = scene.newest()
+    for _ in range(50):
+        scene.start()
+    request = {"pipelineName": "line", "stageName": "Ship", "pipelineExecutionId": failed}
+    refused = "ConcurrentPipelineExecutionsLimitExceededException"
+    assert code_of(scene.aws.override_stage_condition, conditionType="BEFORE_ENTRY", **request) == refused
+
+
+def test_a_pipeline_that_becomes_parallel_shows_no_executions(scene: Scene) -> None:
+    scene.line()
+    declared = scene.aws.get_pipeline(name="line")["pipeline"]
+    scene.aws.update_pipeline(pipeline={**declared, "executionMode": "PARALLEL", "pipelineType": "V2"})
+    assert "latestExecution" not in scene.stage("Build")
+    assert scene.action("Build", "Make") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("COMMIT_ID", {}), ("IMAGE_DIGEST", {"pipelineType": "V2"}), ("S3_OBJECT_KEY", {"pipelineType": "V2"})],
+)
+def test_a_revision_that_the_source_cannot_follow_is_refused_at_the_start(
+    scene: Scene, kind: str, more: dict[str, str]
+) -> None:
+    scene.line("line", **more)
+    override = {"actionName": "Pull", "revisionType": kind, "revisionValue": "a"}
+    assert code_of(scene.aws.start_pipeline_execution, name="line", sourceRevisions=[override]) == "ValidationException"
+
+
+def test_what_an_execution_is_started_with_is_its_revision_from_the_start(scene: Scene) -> None:
+    scene.types()
+    scene.pipeline(pipelineType="V2")
+    scene.work("Origin")
+    scene.start(sourceRevisions=[{"actionName": "Pull", "revisionType": "COMMIT_ID", "revisionValue": "abc"}])
+    assert scene.executions()[0]["sourceRevisions"] == [{"actionName": "Pull", "revisionId": "abc"}]
+
+
+def test_a_pattern_that_never_ends_elsewhere_is_matched_in_time(scene: Scene) -> None:
+    scene.types()
+    identity = {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"}
+    configuration = {"Variable": "a" * 60, "Value": "(a+)+b", "Operator": "MATCHES"}
+    gate = {
+        "conditions": [
+            {"result": "FAIL", "rules": [{"name": "R", "ruleTypeId": identity, "configuration": configuration}]}
+        ]
+    }
+    scene.pipeline("line", deploy(beforeEntry=gate), pipelineType="V2")
+    scene.work("Origin")
+    assert scene.statuses() == ["Failed"]
