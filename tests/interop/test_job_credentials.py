@@ -170,7 +170,9 @@ class TestWhatTheyDoNotOpen:
     def test_half_of_them_is_nothing(self, bench: Bench) -> None:
         keys = keys_of(bench.job["data"]["artifactCredentials"])
         without = {name: value for name, value in keys.items() if name != "aws_session_token"}
-        for wrong in (without, {**keys, "aws_session_token": keys["aws_session_token"][:-2] + "AA"}):
+        token = keys["aws_session_token"]
+        changed = token[:-10] + ("A" if token[-10] != "A" else "B") + token[-9:]
+        for wrong in (without, {**keys, "aws_session_token": changed}):
             client = bench.scene.server.client("s3", wrong, bench.scene.region)
             with pytest.raises(ClientError) as raised:
                 client.get_object(**bench.given)

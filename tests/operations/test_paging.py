@@ -60,7 +60,7 @@ def test_pages_are_the_whole_list_in_order(scene: Scene, listing: str, size: int
     assert rows == whole
 
 
-def test_types_come_in_pages_of_a_hundred(scene: Scene) -> None:
+def test_fifty_types_are_the_limit_and_each_is_listed_once(scene: Scene) -> None:
     scene.types(*[custom_type(f"T{number}") for number in range(48)])
     other = {**custom_type("T0"), "category": "Test"}
     assert code_of(scene.aws.create_custom_action_type, **other) == "LimitExceededException"

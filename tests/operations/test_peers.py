@@ -122,7 +122,7 @@ FAULTS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     12: (
         "ListRuleExecutions",
         "always empty",
-        (f"{RETRIES}::TestConditions::test_rules_have_a_history_with_pages",),
+        (f"{RETRIES}::TestConditions::test_rules_have_a_history_of_their_own",),
     ),
     13: (
         "ListDeployActionExecutionTargets",
