@@ -81,6 +81,25 @@ class SqliteReader:
         found = self._all("load_open_executions", account=account, pipeline_id=pipeline_id)
         return [rows.decode_execution(document) for (document,) in found]
 
+    def _history(
+        self,
+        query: str,
+        account: str,
+        pipeline_id: str,
+        execution_number: int | None,
+        before: tuple[int, int] | None,
+        rows_max: int,
+    ) -> list[Any]:
+        """Newest first: of one execution, by a query of its own, or of all."""
+        before_execution, before_number = before or (_LAST, _LAST)
+        if execution_number is None:
+            place = {"before_execution": before_execution}
+        else:
+            query, place = f"{query}_of_execution", {"execution_number": execution_number}
+        return self._all(
+            query, account=account, pipeline_id=pipeline_id, before_number=before_number, rows_max=rows_max, **place
+        )
+
     async def runs(
         self,
         account: str,
@@ -89,25 +108,7 @@ class SqliteReader:
         before: tuple[int, int] | None,
         rows_max: int,
     ) -> list[ActionRecord]:
-        before_execution, before_number = before or (_LAST, _LAST)
-        if execution_number is None:
-            found = self._all(
-                "runs",
-                account=account,
-                pipeline_id=pipeline_id,
-                before_execution=before_execution,
-                before_number=before_number,
-                rows_max=rows_max,
-            )
-        else:
-            found = self._all(
-                "runs_of_execution",
-                account=account,
-                pipeline_id=pipeline_id,
-                execution_number=execution_number,
-                before_number=before_number,
-                rows_max=rows_max,
-            )
+        found = self._history("runs", account, pipeline_id, execution_number, before, rows_max)
         return [rows.action_record(row) for row in found]
 
     async def pipeline_of_run(self, account: str, run_id: str) -> PipelineRow | None:
@@ -122,25 +123,7 @@ class SqliteReader:
         before: tuple[int, int] | None,
         rows_max: int,
     ) -> list[RuleRecord]:
-        before_execution, before_number = before or (_LAST, _LAST)
-        if execution_number is None:
-            found = self._all(
-                "rule_runs",
-                account=account,
-                pipeline_id=pipeline_id,
-                before_execution=before_execution,
-                before_number=before_number,
-                rows_max=rows_max,
-            )
-        else:
-            found = self._all(
-                "rule_runs_of_execution",
-                account=account,
-                pipeline_id=pipeline_id,
-                execution_number=execution_number,
-                before_number=before_number,
-                rows_max=rows_max,
-            )
+        found = self._history("rule_runs", account, pipeline_id, execution_number, before, rows_max)
         return [rows.rule_record(row) for row in found]
 
     async def job(self, job_id: str) -> JobRow | None:
