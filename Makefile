@@ -9,7 +9,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
 	@touch $@
 
-.PHONY: help install up demo test test-all check fmt bench wire
+.PHONY: help install up demo test test-all check fmt bench fuzz wire
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,15 @@ fmt: install ## format the code
 
 bench: install ## measure: ratios in one run
 	$(BIN)/python -m benches
+
+# Where atheris cannot be had, what would be guided by coverage is done without it.
+.venv/fuzz: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --only-binary atheris \
+		--no-build-isolation -e '.[test,fuzz]' || echo 'atheris is not to be had here'
+	@touch $@
+
+fuzz: install .venv/fuzz ## look for faults for a quarter of an hour; FUZZ takes options, FUZZ=--help tells them
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 wire: install ## generate the wire types from the service model
 	$(BIN)/python tools/generate_wire.py

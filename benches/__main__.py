@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benches.client import ACTION_TYPE, signed
+from benches.held import follow_up_latencies, idle_cost
 from benches.servers import Measured, bare_handler, bare_model, penstock, prepare, refill, resident_mib
 
 CONNECTIONS = (1, 8, 32, 64, 128)
@@ -81,6 +82,22 @@ async def start_latency(server: Measured, rounds: int) -> list[float]:
     return sorted(found)
 
 
+def held_polls(folder: Path, seconds: float) -> None:
+    """On a server of its own, with as many pipelines as there are workers free."""
+    server = penstock(folder / "held")
+    try:
+        asyncio.run(prepare(server, pipelines=16))
+        found = asyncio.run(follow_up_latencies(server, 100.0, max(seconds, 3.0)))
+        p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+        say(f"\nresult to the next action's job in a held poll, 100 cycles/s: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        polls, share = asyncio.run(idle_cost(server, 2000.0, 200, max(seconds, 3.0)))
+        say(
+            f"10,000 idle workers that poll every 5 s ({polls:.0f} polls/s over 200 connections): {share:.2f} of a core"
+        )
+    finally:
+        server.stop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -103,6 +120,7 @@ def main() -> None:
             say(f"\nstart to first job: p50 {latencies[100]:.2f} ms, p99 {latencies[198]:.2f} ms (one connection)")
         finally:
             server.stop()
+        held_polls(folder, options.seconds)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def declaration(name: str) -> dict[str, Any]:
     }
 
 
-async def prepare(server: Measured) -> None:
+async def prepare(server: Measured, pipelines: int = PIPELINES) -> None:
     """Custom action types and pipelines; the sources of the first executions are worked off."""
     counts = {"inputArtifactDetails": {"minimumCount": 0, "maximumCount": 5}}
     counts["outputArtifactDetails"] = counts["inputArtifactDetails"]
@@ -167,7 +167,7 @@ async def prepare(server: Measured) -> None:
     types = [{"category": "Build", "provider": "P"}, {"category": "Source", "provider": "P"}]
     types.append({"category": "Build", "provider": "Idle"})
     await caller.calls("CreateCustomActionType", [{**kind, "version": "1", **counts} for kind in types], 1)
-    await caller.calls("CreatePipeline", [declaration(f"p{number:04}") for number in range(PIPELINES)])
+    await caller.calls("CreatePipeline", [declaration(f"p{number:04}") for number in range(pipelines)])
     await work_off_sources(server)
 
 

@@ -2,26 +2,23 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import itertools
 import socket
 import sqlite3
+import ssl
 import threading
 import time
 from importlib.resources import files as resources
-from ipaddress import ip_address
 
 import boto3
-import uvicorn
 from botocore.config import Config
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from certificates import make_certificate
 from penstock.artifacts.files import LocalFiles
 from penstock.auth.door import make_door
 from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
+from penstock.http.listener import Listener
 from penstock.http.objects import S3Surface
 from penstock.ports.identity import AccessKey, Principal
 from penstock.storage.sqlite.objects import SqliteObjects
@@ -39,6 +36,9 @@ class RealClock:
 class Keys(dict):
     async def find(self, access_key_id):
         return self.get(access_key_id)
+
+    async def principal(self, principal_id):
+        return None
 
 
 class Database:
@@ -73,7 +73,7 @@ class Database:
 
 def migration():
     folder = resources("penstock.storage") / "sql" / "migrations" / "sqlite"
-    return (folder / "0002_pre_objects.sql").read_text()
+    return "".join((folder / name).read_text() for name in ("0002_pre_objects.sql", "0012_pre_upload_ages.sql"))
 
 
 class Store:
@@ -100,21 +100,21 @@ class Store:
         self.tls_url = f"https://127.0.0.1:{tls.getsockname()[1]}"
         self.port = plain.getsockname()[1]
         self.certificate = str(certificate)
-        servers = [
-            (uvicorn.Server(config(self.surface)), plain),
-            (uvicorn.Server(config(self.surface, ssl_certfile=certificate, ssl_keyfile=key)), tls),
-        ]
-        thread = threading.Thread(target=lambda: asyncio.run(serve(servers)))
+        secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secured.load_cert_chain(certificate, key)
+        self.loop = loop = asyncio.new_event_loop()
+        stopping, started = asyncio.Event(), threading.Event()
+        serving = serve(self.surface, [(plain, None), (tls, secured)], stopping, started)
+        thread = threading.Thread(target=loop.run_until_complete, args=(serving,))
         thread.start()
-        while not all(server.started for server, _ in servers):
-            time.sleep(0.005)
+        assert started.wait(10)
         yield self
         # An encrypted connection that its client keeps open would hold the server up for half a minute.
         for client in self._clients:
             client.close()
-        for server, _ in servers:
-            server.should_exit = True
+        loop.call_soon_threadsafe(stopping.set)
         thread.join()
+        loop.close()
         self.database.close()
 
     def account(self, *policies, account=None):
@@ -148,12 +148,15 @@ class Store:
         self.announced.append(row)
 
 
-def config(app, **options):
-    return uvicorn.Config(app, log_level="warning", lifespan="off", timeout_keep_alive=75, **options)
-
-
-async def serve(servers):
-    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+async def serve(surface, sockets, stopping, started):
+    listeners = []
+    for bound, secured in sockets:
+        listeners.append(Listener(surface, None))
+        await listeners[-1].open(bound, secured)
+    started.set()
+    await stopping.wait()
+    for listener in listeners:
+        await listener.drain(1.0)
 
 
 def listening_socket():
@@ -161,24 +164,3 @@ def listening_socket():
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     return listener
-
-
-def make_certificate(folder):
-    """A certificate for this machine that signs itself."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "private.pem"
-    pem = serialization.Encoding.PEM
-    paths[0].write_bytes(certificate.public_bytes(pem))
-    form = serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(private.private_bytes(pem, form, serialization.NoEncryption()))
-    return paths

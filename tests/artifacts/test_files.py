@@ -105,7 +105,7 @@ def test_the_sweep_takes_what_no_row_names_once_it_is_old(files, catalogue):
     async def fill():
         await catalogue.create_bucket(BucketRow("1", "us-east-1", "bucket", 0.0))
         await catalogue.put_object(ObjectRow(**place, version_id="v", last_modified=0.0, file=named))
-        await catalogue.create_upload(UploadRow(**place, upload_id="u", initiated_at=0.0))
+        await catalogue.create_upload(UploadRow(**place, upload_id="u", initiated_at=time.time()))
         await catalogue.put_part(name, PartRow(upload_id="u", number=1, size=4, etag="e", file=part, last_modified=0.0))
 
     asyncio.run(fill())

@@ -66,11 +66,16 @@ class KeyTable:
     """A KeySource over a dictionary, which counts how often it is asked."""
 
     keys: dict[str, AccessKey] = field(default_factory=dict)
+    principals: dict[str, Principal] = field(default_factory=dict)
     asked: int = 0
 
     async def find(self, access_key_id):
         self.asked += 1
         return self.keys.get(access_key_id)
+
+    async def principal(self, principal_id):
+        self.asked += 1
+        return self.principals.get(principal_id)
 
 
 def user_key(*policies, access_key_id=KEY_ID, secret=SECRET):

@@ -13,7 +13,7 @@ from penstock.auth.door import make_door
 from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
 from penstock.ports.artifacts import Location, Scope
-from penstock.ports.identity import AccessKey, Principal, SignedRequest
+from penstock.ports.identity import AccessKey, Pass, Principal, SignedRequest
 from penstock.wire.errors import (
     AccessDeniedException,
     ExpiredTokenException,
@@ -29,8 +29,8 @@ OBJECT = Location("store", "in.zip")
 INVALID = "The security token included in the request is invalid."
 
 
-def door(mode="sigv4", *policies, clock=None):
-    keys = KeyTable({KEY_ID: user_key(*policies)})
+def door(mode="sigv4", *policies, clock=None, keys=None):
+    keys = keys or KeyTable({KEY_ID: user_key(*policies)})
     return make_door(mode, keys=keys, sessions=SESSIONS, clock=clock or HeldClock(), roots=[ROOT], region="eu-north-1")
 
 
@@ -48,8 +48,8 @@ def job_keys(clock, life=900.0, region="us-east-1"):
     return SESSIONS.mint(Scope(ACCOUNT, region, "job-1", (OBJECT,), (), clock.at + life))
 
 
-def enter(request, **options):
-    return asyncio.run(door(**options).authenticate(request))
+def enter(request, service="codepipeline", **options):
+    return asyncio.run(door(**options).authenticate(request, service))
 
 
 def enter_s3(request, **options):
@@ -69,7 +69,61 @@ def test_root_users_and_services_come_in_as_themselves():
     keys = SESSIONS.mint_service(ACCOUNT, "us-east-1", clock.at + 60)
     principal, _ = enter(poll(keys.access_key_id, keys.secret_access_key, keys.session_token), clock=clock)
     assert principal.kind == "service"
-    assert enter(poll(service="sts"))[1] == "us-east-1"
+    assert enter(poll(service="sts"), service="sts")[1] == "us-east-1"
+
+
+def test_what_was_signed_for_another_service_opens_nothing():
+    assert "correct service: 'codepipeline'" in refusal(InvalidSignatureException, poll(service="sts"))
+    assert "correct service: 'sts'" in refusal(InvalidSignatureException, poll(), service="sts")
+    assert "correct service: 'codepipeline'" in refusal(InvalidSignatureException, poll(service="s3"))
+
+
+ROLE = Principal(f"arn:aws:iam::{ACCOUNT}:role/ops", ACCOUNT, "role", "", id="AROA1", name="ops")
+
+
+class Assumed:
+    """A session of a role, and the table that the role stands in."""
+
+    def __init__(self, **terms):
+        self.clock, self.table = HeldClock(), KeyTable(principals={"AROA1": ROLE})
+        given = {"holder": "AROA1", "name": "deploy", **terms}
+        self.keys = SESSIONS.issue(Pass(account=ACCOUNT, region="us-east-1", expires_at=self.clock.at + 900, **given))
+        self.door = door(clock=self.clock, keys=self.table)
+
+    def enter(self):
+        request = poll(self.keys.access_key_id, self.keys.secret_access_key, self.keys.session_token)
+        return asyncio.run(self.door.authenticate(request))[0]
+
+
+def test_a_session_is_its_holder_as_that_is_now():
+    assumed = Assumed()
+    assert assumed.enter().arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/deploy"
+    assert assumed.enter().policies == ()
+    changed_role = Principal(ROLE.arn, ACCOUNT, "role", "", ("{}",), id="AROA1", name="ops")
+    assumed.table.principals["AROA1"] = changed_role
+    assert assumed.enter().policies == ()
+    assumed.clock.at += 5
+    assert assumed.enter().policies == ("{}",)
+    assumed.table.principals["AROA1"] = ROLE
+    assumed.door.forget()
+    assert assumed.enter().policies == ()
+
+
+def test_a_session_ends_with_its_holder_within_five_seconds():
+    assumed = Assumed()
+    assumed.enter()
+    assumed.table.principals.clear()
+    assumed.enter()
+    assumed.clock.at += 5
+    with pytest.raises(UnrecognizedClientException):
+        assumed.enter()
+
+
+def test_a_session_of_root_is_root_as_long_as_its_key_is():
+    assumed = Assumed(holder="AKIAROOT", name="")
+    assert (assumed.enter().kind, assumed.enter().is_temporary) == ("root", True)
+    with pytest.raises(UnrecognizedClientException):
+        Assumed(holder="AKIAANOTHER", name="").enter()
 
 
 def test_an_unknown_key_is_not_recognised():
@@ -182,6 +236,80 @@ def test_a_denial_says_who_may_not_do_what_and_why():
         "on resource: arn:aws:codepipeline:us-east-1:123456789012:site with an explicit deny "
         "in an identity-based policy"
     )
+
+
+NARROW = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": PIPELINE}]})
+SESSION_DENY = json.dumps({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+
+
+def session(*policies, narrowed=NARROW):
+    return Principal(
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/deploy",
+        ACCOUNT,
+        "role",
+        "ASIA",
+        policies,
+        id="AROA1:deploy",
+        name="ops",
+        session_policies=(narrowed,) if narrowed else (),
+    )
+
+
+def test_a_sessions_policy_can_only_narrow():
+    allow(session(policy()))
+    with pytest.raises(AccessDeniedException, match=r"other because no session policy allows the codepipeline:Start"):
+        allow(session(policy()), resource=f"{PIPELINE}other")
+    with pytest.raises(AccessDeniedException, match=r"because no identity-based policy allows"):
+        allow(session())
+    with pytest.raises(AccessDeniedException, match=r"with an explicit deny in an identity-based policy"):
+        allow(session(policy(), policy("Deny")))
+    with pytest.raises(AccessDeniedException, match=r"with an explicit deny in a session policy"):
+        allow(session(policy(), narrowed=SESSION_DENY))
+
+
+def test_what_others_allow_is_allowed_unless_it_is_denied():
+    ask = door().allow_unless_denied
+    question = ("codepipeline:StartPipelineExecution", PIPELINE, {})
+    ask(user_key().principal, *question)
+    ask(session(), *question)
+    with pytest.raises(AccessDeniedException, match="explicit deny in an identity-based"):
+        ask(user_key(policy("Deny")).principal, *question)
+    with pytest.raises(AccessDeniedException, match="no session policy"):
+        ask(session(), "codepipeline:StartPipelineExecution", f"{PIPELINE}other", {})
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_user", "is_session"),
+    [
+        ({"StringEquals": {"aws:username": "ci"}}, True, False),
+        ({"Null": {"aws:username": True}}, False, True),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/c?"}}, True, False),
+        ({"ArnEquals": {"aws:PrincipalArn": ROLE.arn}}, False, True),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}, True, True),
+        ({"StringLike": {"aws:userid": "AROA1:*"}}, False, True),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, True, True),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2120-01-01T00:00:00Z"}}, False, False),
+        ({"NumericGreaterThan": {"aws:EpochTime": "1577836800"}}, True, True),
+    ],
+)
+def test_policies_may_ask_who_calls_and_when(condition, is_user, is_session):
+    asking = policy(Condition=condition)
+    known = user_key(asking).principal
+    user = Principal(known.arn, known.account, "user", KEY_ID, known.policies, id="AIDA1", name="ci")
+    for principal, is_allowed in ((user, is_user), (session(asking, narrowed=""), is_session)):
+        if is_allowed:
+            allow(principal)
+        else:
+            with pytest.raises(AccessDeniedException):
+                allow(principal)
+
+
+def test_the_caller_cannot_say_who_calls():
+    asking = policy(Condition={"StringEquals": {"aws:username": "boss"}})
+    with pytest.raises(AccessDeniedException):
+        allow(session(asking, narrowed=""), context={"aws:PrincipalArn": "x"})
+    assert door().condition_keys(user_key(asking).principal) == {"aws:username"}
+    assert door().condition_keys(session(policy(), narrowed=asking)) == {"aws:username"}
 
 
 def bare(*headers, query=b""):

@@ -37,13 +37,27 @@ def test_a_withdrawn_key_is_gone_after_five_seconds():
     assert find(cached) is None
 
 
-def test_a_key_that_is_forgotten_is_looked_up_afresh():
+def test_what_is_forgotten_is_looked_up_afresh():
     cached, table, _ = cache(**{KEY_ID: user_key()})
-    find(cached)
+    table.principals["AIDA"] = user_key().principal
+    assert find(cached) is not None
+    assert asyncio.run(cached.principal("AIDA")) is not None
     table.keys.clear()
-    cached.forget(KEY_ID)
-    cached.forget("never known")
+    table.principals.clear()
+    cached.forget()
     assert find(cached) is None
+    assert asyncio.run(cached.principal("AIDA")) is None
+
+
+def test_a_principal_is_looked_up_once_in_five_seconds():
+    cached, table, clock = cache()
+    table.principals["AIDA"] = user_key().principal
+    for _ in range(2):
+        assert asyncio.run(cached.principal("AIDA")) == user_key().principal
+    assert table.asked == 1
+    table.principals.clear()
+    clock.at += 5
+    assert asyncio.run(cached.principal("AIDA")) is None
 
 
 def test_a_clock_that_is_set_back_does_not_keep_a_key():

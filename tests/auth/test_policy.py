@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from penstock.auth.policy import Decision, check, decide
+from penstock.auth.policy import Decision, check, condition_keys, decide
 
 ALLOW, EXPLICIT, IMPLICIT = Decision.ALLOW, Decision.EXPLICIT_DENY, Decision.IMPLICIT_DENY
 PIPELINE = "arn:aws:codepipeline:us-east-1:123456789012:site"
@@ -153,7 +153,33 @@ CONDITIONS = [
     ({"NumericEquals": {"n": "1"}}, {"n": "1.0"}, True),
     ({"NumericNotEquals": {"n": "1"}}, {"n": "1.0"}, False),
     ({"NumericEquals": {"n": "1"}}, {"n": "one"}, False),
+    ({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}, {"aws:CurrentTime": "2029-12-31T23:59:59Z"}, True),
+    ({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}, {"aws:CurrentTime": "2030-01-01T00:00:00Z"}, False),
+    ({"DateLessThanEquals": {"aws:CurrentTime": "2030-01-01"}}, {"aws:CurrentTime": "2030-01-01T00:00:00Z"}, True),
+    ({"DateGreaterThan": {"d": "2030-01-01T01:00:00+02:00"}}, {"d": "2029-12-31T23:30:00Z"}, True),
+    ({"DateGreaterThanEquals": {"aws:EpochTime": "1893456000"}}, {"aws:EpochTime": "1893456000"}, True),
+    ({"DateEquals": {"d": "2030-01-01T00:00:00Z"}}, {"d": "1893456000"}, True),
+    ({"DateNotEquals": {"d": "2030-01-01T00:00:00Z"}}, {"d": "1893456000"}, False),
+    ({"DateLessThan": {"d": "2030-01-01"}}, {"d": "no date"}, False),
     ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": "b"}, True),
+    ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("x", "b")}, True),
+    ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("x", "y")}, False),
+    ({"ForAnyValue:StringEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ()}, False),
+    ({"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("a", "b")}, True),
+    ({"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("a",)}, False),
+    ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("b", "a")}, True),
+    ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("a", "x")}, False),
+    ({"ForAllValues:StringLike": {"aws:TagKeys": "a*"}}, {"aws:TagKeys": ("a", "ab")}, True),
+    ({"ForAllValues:StringNotEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("b", "c")}, True),
+    ({"ForAllValues:StringNotEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("b", "a")}, False),
+    ({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ()}, True),
+    ({"StringEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("a", "b")}, False),
+    ({"StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("a", "b")}, True),
+    ({"StringNotEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": ("b", "a")}, False),
+    ({"StringEquals": {"k": ""}}, {"k": ""}, True),
+    ({"StringNotEquals": {"k": "v"}}, {"k": ()}, True),
+    ({"Null": {"aws:TagKeys": "true"}}, {"aws:TagKeys": ()}, True),
+    ({"Null": {"k": "true"}}, {"k": ""}, False),
     ({"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}}, {}, False),
     ({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}, {}, True),
     ({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}, {"aws:TagKeys": "b"}, False),
@@ -186,7 +212,11 @@ def test_conditions_hold_or_not(condition, context, holds):
         (document({**statement(), "NotAction": "*"}), "either Action or NotAction"),
         (document(statement(action="Start")), "Action 'Start' must be"),
         (document(statement(resource="site")), "Resource 'site' must be"),
-        (document(statement(condition={"DateLessThan": {"aws:CurrentTime": "x"}})), "'DateLessThan' is not supported"),
+        (document(statement(condition={"BinaryEquals": {"k": "eA=="}})), "'BinaryEquals' is not supported"),
+        (
+            document(statement(condition={"DateLessThan": {"aws:CurrentTime": "soon"}})),
+            "Invalid isoformat string: 'soon'",
+        ),
         (document(statement(condition={"Some:Bool": {"k": "true"}})), "'Some:Bool' is not supported"),
         (document(statement(condition={"stringequals": {"k": "v"}})), "'stringequals' is not supported"),
         (document(statement(condition={"Bool": {"k": "yes"}})), "true or false"),
@@ -218,6 +248,25 @@ def test_answers_that_depend_on_the_context_are_not_remembered():
     conditional = statement(condition={"StringEquals": {"k": "v"}})
     assert ask(conditional, context={"k": "v"}) is ALLOW
     assert ask(conditional, context={"k": "u"}) is IMPLICIT
+
+
+def test_of_several_values_one_is_enough_to_deny():
+    denied = statement("Deny", condition={"StringEquals": {"aws:RequestTag/Stage": "prod"}})
+    spared = statement("Deny", condition={"StringNotEquals": {"aws:RequestTag/Stage": "dev"}})
+    for values, is_denied in (("prod", "dev"), True), (("dev", "dev"), False):
+        for each in (denied, spared):
+            said = ask(statement(), each, context={"aws:requesttag/stage": values})
+            assert (said is EXPLICIT) is is_denied
+
+
+def test_documents_say_which_keys_they_ask_for():
+    first = document(
+        statement(condition={"StringEquals": {"aws:ResourceTag/Team": "a"}, "Null": {"AWS:SourceIp": False}})
+    )
+    second = document(statement("Deny", condition={"Bool": {"aws:SecureTransport": False}}), statement())
+    assert condition_keys(()) == condition_keys((document(statement()),)) == frozenset()
+    assert condition_keys((first, second)) == {"aws:resourcetag/team", "aws:sourceip", "aws:securetransport"}
+    assert condition_keys(("not a policy",)) == frozenset()
 
 
 def test_no_pattern_takes_long_to_fail():

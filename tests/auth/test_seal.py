@@ -1,18 +1,16 @@
-"""Sealed texts and the key file."""
+"""Sealed texts, and keys that are replaced."""
 
-import base64
-import os
+import json
 import random
-import stat
-import threading
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from penstock.auth.seal import Sealer, load_key
+from penstock.auth.seal import Sealer
+from penstock.ports.secrets import KeysAreFixed
 
-KEY = bytes(range(32))
+KEY, NEWER = bytes(range(32)), bytes(range(1, 33))
 
 
 def test_a_text_comes_back_under_the_same_key_and_context():
@@ -89,53 +87,116 @@ def test_the_key_does_not_show():
     assert "****" in shown
 
 
-def test_the_first_start_makes_a_key_that_only_its_owner_can_read(tmp_path):
-    path = tmp_path / "key"
-    key = load_key(path, None)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert base64.b64decode(path.read_text()) == key
-    assert load_key(path, None) == key
-    assert list(tmp_path.iterdir()) == [path]
+def test_the_newest_key_seals_and_each_opens_its_own():
+    old, new = Sealer(KEY), Sealer(NEWER)
+    both = Sealer(NEWER, KEY)
+    assert both.key_ids == (new.key_id, old.key_id)
+    assert new.open(both.seal("x", b"here"), b"here") == "x"
+    assert both.open(old.seal("x", b"here"), b"here") == "x"
+    with pytest.raises(ValueError, match=f"was sealed under key '{new.key_id}'"):
+        old.open(both.seal("x", b"here"), b"here")
 
 
-def test_a_umask_does_not_open_the_key_to_others(tmp_path):
-    before = os.umask(0)
-    try:
-        load_key(tmp_path / "key", None)
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+def test_a_fingerprint_stays_the_same_when_keys_come_and_go():
+    before = Sealer(KEY)
+    both = Sealer(NEWER, KEY)
+    assert both.fingerprint("token") == before.fingerprint("token")
+    later = Sealer(NEWER)
+    assert later.fingerprint("token") != before.fingerprint("token")
+    later.adopt_fingerprint_key(both.export_fingerprint_key())
+    assert later.fingerprint("token") == before.fingerprint("token")
+    with pytest.raises(ValueError, match="was sealed under key"):
+        before.adopt_fingerprint_key(later.export_fingerprint_key())
 
 
-def test_servers_that_start_together_get_one_key(tmp_path):
-    keys = set()
-    line = threading.Barrier(8)
-
-    def start():
-        line.wait()
-        keys.add(load_key(tmp_path / "key", None))
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(keys) == 1
-    assert len(list(tmp_path.iterdir())) == 1
+def test_a_subkey_is_that_of_the_key_that_sealed():
+    old, both = Sealer(KEY), Sealer(NEWER, KEY)
+    assert both.subkey(b"purpose", old.seal("x", b"")) == old.subkey(b"purpose")
+    assert both.subkey(b"purpose") == Sealer(NEWER).subkey(b"purpose")
 
 
-def test_the_environment_goes_before_the_file(tmp_path):
-    assert load_key(tmp_path / "key", base64.b64encode(KEY).decode() + "\n") == KEY
-    assert not (tmp_path / "key").exists()
+class TestResealing:
+    old, new = Sealer(KEY), Sealer(NEWER)
+    both = Sealer(NEWER, KEY)
+
+    def test_every_text_of_an_older_key_in_a_document_is_sealed_anew_and_nothing_else_changes(self):
+        kept = self.new.seal("kept", b"c")
+        document = (
+            f'{{"a":"{self.old.seal("one", b"c")}","b":["{kept}","{self.old.seal("two", b"c")}"],"c":"é"}}'.encode()
+        )
+        sealed = json.loads(self.both.reseal(document, b"c"))
+        assert self.new.open(sealed["a"], b"c") == "one"
+        assert sealed["b"][0] == kept
+        assert self.new.open(sealed["b"][1], b"c") == "two"
+        assert sealed["c"] == "é"
+        assert list(sealed) == ["a", "b", "c"]
+
+    def test_what_only_looks_like_a_sealed_text_is_left_alone_and_not_counted(self):
+        other_context = self.old.seal("x", b"elsewhere")
+        made_up = f"penstock:v1:{self.old.key_id}:AAAA"
+        unknown = Sealer(bytes(32)).seal("x", b"c")
+        document = f"{other_context} {made_up} {unknown} penstock:v1: plain".encode()
+        assert self.both.reseal(document, b"c") == document
+        assert self.both.seals_in(document, b"c") == []
+
+    def test_texts_are_counted_by_their_keys(self):
+        document = " ".join([self.old.seal("x", b"c"), self.new.seal("x", b"c"), self.old.seal("y", b"c")]).encode()
+        assert self.both.seals_in(document, b"c") == [self.old.key_id, self.new.key_id, self.old.key_id]
+
+    def test_a_document_of_the_newest_key_stays_the_same_bytes(self):
+        document = self.new.seal("x", b"c").encode()
+        assert self.both.reseal(document, b"c") == document
 
 
-@pytest.mark.parametrize("text", ["", "short", "A" * 44, "ä" * 44, base64.b64encode(bytes(16)).decode()])
-def test_a_malformed_key_is_refused_with_a_sentence_that_does_not_show_it(tmp_path, text):
-    path = tmp_path / "key"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"The key file .*key does not hold a key: it must be the base64 text of 32"):
-        load_key(path, None)
-    if text:
-        with pytest.raises(ValueError, match="PENSTOCK_KEY does not hold a key") as refused:
-            load_key(path, text)
-        assert text not in str(refused.value)
+class Store:
+    """Keeps keys, or fails."""
+
+    def __init__(self, problem=None):
+        self.kept, self.problem = [KEY], problem
+
+    def add(self, key):
+        if self.problem:
+            raise self.problem
+        self.kept.insert(0, key)
+
+    def drop(self, key):
+        if self.problem:
+            raise self.problem
+        self.kept.remove(key)
+
+
+def test_a_new_key_is_kept_before_it_seals():
+    store = Store()
+    sealer = Sealer(KEY, store=store)
+    old = sealer.seal("x", b"")
+    new_id = sealer.add_key()
+    assert (sealer.key_id, len(store.kept)) == (new_id, 2)
+    assert Sealer(*store.kept).open(sealer.seal("y", b""), b"") == "y"
+    assert sealer.open(old, b"") == "x"
+    store.problem = OSError("full")
+    with pytest.raises(OSError, match="full"):
+        sealer.add_key()
+    assert sealer.key_id == new_id
+
+
+def test_an_old_key_is_dropped_and_the_newest_is_not():
+    store = Store()
+    sealer = Sealer(KEY, store=store)
+    old_id, old = sealer.key_id, sealer.seal("x", b"")
+    new_id = sealer.add_key()
+    with pytest.raises(ValueError, match="newest key stays"):
+        sealer.drop_key(new_id)
+    sealer.drop_key(old_id)
+    assert (sealer.key_ids, len(store.kept)) == ((new_id,), 1)
+    with pytest.raises(ValueError, match="was sealed under key"):
+        sealer.open(old, b"")
+    sealer.drop_key(old_id)
+
+
+def test_keys_that_were_given_are_not_replaced():
+    sealer = Sealer(NEWER, KEY)
+    assert sealer.is_fixed
+    for change in (sealer.add_key, lambda: sealer.drop_key(sealer.key_ids[1])):
+        with pytest.raises(KeysAreFixed):
+            change()
+    assert len(sealer.key_ids) == 2

@@ -9,6 +9,7 @@ from penstock.auth.policy import Decision, check, decide
 from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
 from penstock.ports.artifacts import Location, Scope
+from penstock.ports.identity import Pass, Principal
 from penstock.wire.errors import ExpiredTokenException, UnrecognizedClientException
 
 KEY = bytes(range(32))
@@ -91,6 +92,33 @@ def test_a_service_owns_its_account_and_has_no_job():
     principal = SESSIONS.open(keys.session_token, keys.access_key_id, 0).principal
     assert (principal.kind, principal.account, principal.job_id) == ("service", "123456789012", None)
     assert keys.access_key_id in principal.arn
+
+
+USER = Principal("arn:aws:iam::1:user/ann", "1", "user", "", ("{}",), id="AIDA1", name="ann")
+ROLE = Principal("arn:aws:iam::1:role/ops", "1", "role", "", ("{}",), id="AROA1", name="ops")
+
+
+def opened(**terms):
+    keys = SESSIONS.issue(Pass(account="1", region="us-east-1", expires_at=1000.0, **terms))
+    return keys, SESSIONS.open(keys.session_token, keys.access_key_id, 0.0)
+
+
+def test_a_users_session_is_the_user_and_names_no_policies_of_its_own():
+    keys, session = opened(holder="AIDA1")
+    assert (session.holder, session.principal) == ("AIDA1", None)
+    held = session.held_by(USER)
+    assert held == Principal(
+        USER.arn, "1", "user", keys.access_key_id, ("{}",), id="AIDA1", name="ann", is_temporary=True
+    )
+    assert held.identity_arn == USER.arn
+
+
+def test_a_roles_session_has_a_name_and_may_be_narrowed():
+    _, session = opened(holder="AROA1", name="deploy", policy='{"Statement": []}')
+    held = session.held_by(ROLE)
+    assert (held.arn, held.identity_arn) == ("arn:aws:sts::1:assumed-role/ops/deploy", ROLE.arn)
+    assert held.id == "AROA1:deploy"
+    assert (held.policies, held.session_policies) == (("{}",), ('{"Statement": []}',))
 
 
 def test_they_end_when_they_say():

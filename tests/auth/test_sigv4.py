@@ -49,10 +49,10 @@ def poll(**options):
     return sign(SIGNER, data=BODY, headers=TARGET, **options)
 
 
-def check(request, now=None, secret=SECRET):
+def check(request, now=None, secret=SECRET, rules=sigv4.API):
     if now is None:
         now = moment(header(request, "x-amz-date"))
-    claim = sigv4.read_claim(request, sigv4.API, now)
+    claim = sigv4.read_claim(request, rules, now)
     sigv4.verify(claim, secret)
     return claim
 
@@ -81,10 +81,15 @@ def test_a_session_token_is_part_of_the_claim():
     assert check(sign(signer, data=b"{}", headers=TARGET)).token == "the token"
 
 
-def test_requests_to_sts_pass_the_same_way():
+def test_a_signature_is_for_one_service():
     signer = SigV4Auth(CREDENTIALS, "sts", "us-east-1")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert check(sign(signer, data=b"Action=GetCallerIdentity", headers=form)).terms.service == "sts"
+    request = sign(signer, data=b"Action=GetCallerIdentity", headers=form)
+    assert check(request, rules=sigv4.STS).terms.service == "sts"
+    with pytest.raises(InvalidSignatureException, match="scoped to correct service: 'codepipeline'"):
+        check(request)
+    with pytest.raises(InvalidSignatureException, match="scoped to correct service: 'sts'"):
+        check(poll(), rules=sigv4.STS)
 
 
 @pytest.mark.parametrize(

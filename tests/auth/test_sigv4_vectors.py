@@ -12,7 +12,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 BESIDE = Path(__file__).parents[2].parent / "shared" / "fixtures" / "sigv4-vectors"
 FOLDER = Path(os.environ.get("PENSTOCK_SIGV4_VECTORS", BESIDE))
 VECTORS = sorted(path.parent for path in FOLDER.rglob("*.authz"))
-RULES = sigv4.Rules(services=("service",), skew_seconds=300)
+RULES = sigv4.Rules(service="service", skew_seconds=300)
 NOW = 1440938160.0
 # Here the token is added after signing, which these services do not take: what is there must be signed.
 TOKEN_UNSIGNED = "post-sts-header-after"

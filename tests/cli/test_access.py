@@ -1,4 +1,4 @@
-"""`penstock access create`: keys that work, and do what the policy allows."""
+"""`penstock access`: keys that work and do what the policy allows, roles, and what becomes of both."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.running import Ended, penstock, plain
+from operations.principals import People, allowing, document
 from serving import Server
 
 
@@ -25,6 +26,17 @@ def create(shared_server: Server, tmp_path: Path) -> Any:
         file.write_text(document)
         caller = environment or plain(PENSTOCK_DATA_DIR=str(shared_server.data_dir))
         return penstock("access", "create", name, "--policy", file, *more, environment=caller)
+
+    return run
+
+
+@pytest.fixture
+def access(shared_server: Server) -> Any:
+    """Runs `penstock access` as root."""
+
+    def run(*arguments: object, stdin: str = "") -> Ended:
+        environment = plain(PENSTOCK_DATA_DIR=str(shared_server.data_dir))
+        return penstock("access", *arguments, environment=environment, stdin=stdin)
 
     return run
 
@@ -98,3 +110,75 @@ def test_a_policy_that_is_no_text_is_wrong_usage(shared_server: Server, tmp_path
     ended = penstock("access", "create", "x", "--policy", file, "--data-dir", shared_server.data_dir)
     assert ended.code == 2
     assert "is not text in UTF-8" in ended.line
+
+
+ROLE_ARN = "arn:aws:iam::123456789012:role/deployer"
+
+
+def test_a_role_has_no_keys_and_is_assumed_by_whom_it_trusts(shared_server: Server, access: Any, create: Any) -> None:
+    user = create("assumer", policy("sts:AssumeRole"))
+    trust = ("--trust", "123456789012", "--trust", "111122223333")
+    made = access("create", "deployer", "--policy", "-", "--role", *trust, stdin=policy("codepipeline:List*"))
+    assert (made.code, json.loads(made.out)) == (0, {"arn": ROLE_ARN})
+    sts = client(shared_server, user.out, "sts")
+    found = sts.assume_role(RoleArn=ROLE_ARN, RoleSessionName="night")["Credentials"]
+    keys = {
+        "aws_access_key_id": found["AccessKeyId"],
+        "aws_secret_access_key": found["SecretAccessKey"],
+        "aws_session_token": found["SessionToken"],
+    }
+    assert "pipelines" in shared_server.client("codepipeline", keys).list_pipelines()
+
+    shown = access("show", "deployer").out
+    assert shown.splitlines()[:2] == ["role deployer", f"  arn      {ROLE_ARN}"]
+    assert "  trusts   111122223333\n" in shown
+    assert '"codepipeline:List*"' in shown
+
+
+@pytest.mark.parametrize("wrong", [["--role"], ["--trust", "123456789012"]])
+def test_a_role_and_its_trust_go_together(access: Any, wrong: list[str]) -> None:
+    ended = access("create", "half", "--policy", "-", *wrong, stdin=policy("*"))
+    assert (ended.code, ended.out) == (2, "")
+    assert "--role and --trust go together" in ended.line
+
+
+def test_principals_are_listed_all_of_them_and_shown(shared_server: Server, access: Any) -> None:
+    assert access("list", "--account", "777788889999") == Ended(0, "", "")
+    people = People(shared_server)
+    for number in range(101):
+        people.user(f"many-{number:03}", allowing("s3:GetObject"), account="777788889999")
+    listed = access("list", "--account", "777788889999").out.splitlines()
+    assert len(listed) == 101
+    assert listed[0].split()[:3] == ["many-000", "user", "arn:aws:iam::777788889999:user/many-000"]
+    as_json = json.loads(access("list", "--account", "777788889999", "--json").out)
+    assert [each["name"] for each in as_json["principals"]] == [line.split()[0] for line in listed]
+    shown = json.loads(access("show", "many-000", "--account", "777788889999", "--json").out)
+    assert shown["policies"] == [document(allowing("s3:GetObject"))]
+    (key,) = shown["keys"]
+    assert f"\n  key      {key['accessKeyId']}, created " in access("show", "many-000", "--account", "777788889999").out
+
+
+def test_an_update_counts_and_what_is_revoked_stops(shared_server: Server, access: Any, create: Any) -> None:
+    made = create("leaver", policy("s3:*"))
+    leaver = client(shared_server, made.out)
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        leaver.list_pipelines()
+    ended = access("update", "leaver", "--policy", "-", stdin=policy("codepipeline:List*"))
+    assert (ended.code, ended.out) == (0, "updated leaver\n")
+    assert "pipelines" in leaver.list_pipelines()
+    ended = access("revoke", "leaver")
+    assert (ended.code, ended.out) == (0, "revoked leaver\n")
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        leaver.list_pipelines()
+    for arguments in (("revoke", "leaver"), ("show", "leaver"), ("update", "leaver", "--trust", "123456789012")):
+        refused = access(*arguments)
+        assert refused.code == 1
+        assert refused.line == (
+            "penstock: ResourceNotFoundException: The account 123456789012 has no principal 'leaver'"
+        )
+
+
+def test_an_update_of_nothing_is_wrong_usage(access: Any) -> None:
+    ended = access("update", "anybody")
+    assert ended.code == 2
+    assert "nothing is to be changed" in ended.line

@@ -112,3 +112,9 @@ def test_root_keys_that_are_given_are_those_of_the_command_line(tmp_path: Path) 
         done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(keys["aws_secret_access_key"])
+
+
+def test_a_database_may_be_named_with_three_slashes_or_four(tmp_path: Path) -> None:
+    for slashes in ("///", "////"):
+        with serving(tmp_path / "data", "--database-url", f"sqlite:{slashes}{str(tmp_path / 'named.db').lstrip('/')}"):
+            assert (tmp_path / "named.db").exists()

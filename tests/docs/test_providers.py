@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 import pytest
 
 from docs.pages import page, quoted, rows, section
-from penstock.core.action_types import builtin
+from penstock.core.action_types import FUNCTION_TYPE, FUNCTION_TYPE_KEY, builtin
 from penstock.core.rule_types import builtin as rule_types
 from serving import Server
 
@@ -22,7 +22,8 @@ def test_every_built_in_provider_is_described_with_all_that_it_takes(entry: Entr
     for kind in provider.action_types:
         assert f"`{kind.category}/{kind.owner}/{kind.provider}/{kind.version}`" in said[0]
         key = f"{kind.owner}/{kind.category}/{kind.provider}/{kind.version}"
-        properties = rule_types()[key].properties if key in rule_types() else builtin()[key].properties
+        known = {**builtin(), **rule_types(), FUNCTION_TYPE_KEY: FUNCTION_TYPE}
+        properties = known[key].properties
         described = {name for row in rows(said[0]) for name in quoted(row[0])}
         assert described == {each.name for each in properties} or not properties
 

@@ -29,7 +29,7 @@ def test_the_defaults_are_those_that_a_server_has() -> None:
         said = TABLE[option(field)][2]
         value = getattr(defaults, field)
         if not value or field == "data_dir":
-            assert re.search(r"data directory|first start|DATA_DIR|XDG_DATA_HOME", said), field
+            assert re.search(r"data directory|first start|DATA_DIR|XDG_DATA_HOME|none", said), field
         else:
             assert quoted(said) == [f"{value:g}" if isinstance(value, float) else str(value)], field
 

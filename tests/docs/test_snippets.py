@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs.pages import PAGES, ROOT, blocks, page
+from operations.scene import code_of
 from penstock.auth.policy import check
 from serving import Server, serving
 
@@ -58,12 +59,22 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
     assert "Build\tShout\tSucceeded\tshouted" in done.stdout
 
 
-def test_a_principal_is_made_as_the_page_says(shared_server: Server, tmp_path: Path) -> None:
-    (script,) = blocks(page("docs/how-to/let-others-in.md"), "sh")
-    typed(script, shared_server, tmp_path)
+def test_principals_are_made_changed_and_revoked_as_the_page_says(shared_server: Server, tmp_path: Path) -> None:
+    making, changing, assuming = blocks(page("docs/how-to/let-others-in.md"), "sh")
+    typed(making, shared_server, tmp_path)
     printed = json.loads((tmp_path / "keys.json").read_text())
     keys = {"aws_access_key_id": printed["accessKeyId"], "aws_secret_access_key": printed["secretAccessKey"]}
-    assert "pipelines" in shared_server.client("codepipeline", keys).list_pipelines()
+    call = shared_server.client("codepipeline", keys).list_pipelines
+    assert "pipelines" in call()
+    assert ":user/reader" in typed(changing, shared_server, tmp_path).stdout
+    assert code_of(call) == "UnrecognizedClientException"
+    assert ":assumed-role/deployer/tonight" in typed(assuming, shared_server, tmp_path).stdout
+
+
+def test_a_backup_goes_through_pipes_as_the_page_says(shared_server: Server, tmp_path: Path) -> None:
+    making, restoring = blocks(page("docs/how-to/back-up.md"), "sh")
+    typed(making, shared_server, tmp_path)
+    assert "go on with: penstock serve --data-dir restored" in typed(restoring, shared_server, tmp_path).stdout
 
 
 @pytest.mark.parametrize(

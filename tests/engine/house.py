@@ -70,6 +70,9 @@ class House:
             async def find(self, access_key_id: str) -> AccessKey | None:
                 return None
 
+            async def principal(self, principal_id: str) -> Principal | None:
+                return None
+
         return Environment(
             reader=self.storage.reader,
             committer=self.committer,

@@ -130,9 +130,12 @@ class TestDoors:
         answer = wire.send({"Accept": "text/html"}, b"", "GET", "/")
         assert (answer.status, answer.headers["location"]) == (302, "/_penstock/console/")
 
-    def test_the_query_form_says_that_it_is_not_built(self, wire: Wire) -> None:
-        answer = wire.send({}, b"", "GET", "/?Action=ListPipelines")
-        assert (answer.status, answer.code) == (400, "UnknownOperationException")
+    def test_an_action_is_the_apis_and_a_query_without_one_is_not(self, wire: Wire) -> None:
+        for path in ("/?Action=ListPipelines", "/?name=x&Action=GetPipeline"):
+            answer = wire.send({}, b"", "GET", path)
+            assert (answer.status, answer.code) == (400, "MissingAuthenticationTokenException")
+        for path in ("/", "/?OtherAction=ListPipelines", "/?action=ListPipelines"):
+            assert wire.send({}, b"", "GET", path).headers["content-type"] == "application/xml"
 
     @pytest.mark.parametrize(
         "path", ["/_penstock/", "/_penstock/../../etc/passwd", "/_penstock/health/x", "/_penstock/%00"]

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from declarations import action, custom_type, stage
 from operations.faithful import Witness
 from operations.scene import Scene
-from penstock.auth.seal import Sealer, load_key
+from penstock.auth.key_file import open_sealer
+from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
 from penstock.ports.artifacts import Location, Scope
 from penstock.wire.errors import ExpiredTokenException, UnrecognizedClientException
@@ -197,6 +198,6 @@ class TestTheirEnd:
 
     def test_they_last_a_quarter_of_an_hour(self, bench: Bench) -> None:
         credentials = bench.job["data"]["artifactCredentials"]
-        sessions = Sessions(Sealer(load_key(bench.scene.server.data_dir / "key", None)))
+        sessions = Sessions(open_sealer(bench.scene.server.data_dir / "key", None))
         session = sessions.open(credentials["sessionToken"], credentials["accessKeyId"], time.time())
         assert 14 * 60 < session.expires_at - time.time() <= 15 * 60

@@ -79,6 +79,13 @@ class Partner:
         linked = self.call("LinkPartner", provider=self.provider, version="1")
         self.client_id, self.token = linked["clientId"], linked["clientToken"]
 
+    def rotate(self, overlap_seconds: int) -> None:
+        rotated = self.call("RotatePartnerToken", provider=self.provider, version="1", overlapSeconds=overlap_seconds)
+        self.client_id, self.token = rotated["clientId"], rotated["clientToken"]
+
+    def revoke(self) -> None:
+        self.call("RevokePartner", provider=self.provider, version="1")
+
     @property
     def type_id(self) -> dict[str, str]:
         return {"category": "Test", "owner": "ThirdParty", "provider": self.provider, "version": "1"}

@@ -35,10 +35,13 @@ class Answer:
 
 
 class Wire:
-    """Talks to one server in one region."""
+    """Talks to one server in one region: as root, unless with keys of somebody else."""
 
-    def __init__(self, server: Server, region: str) -> None:
-        self.server, self.region = server, region
+    def __init__(
+        self, server: Server, region: str, keys: dict[str, str] | None = None, service: str = "codepipeline"
+    ) -> None:
+        self.server, self.region, self.service = server, region, service
+        self.keys = keys or server.root_keys
         self.address = urlsplit(server.url)
 
     def signed(
@@ -54,9 +57,9 @@ class Wire:
         wanted.update({name.replace("_", "-"): value for name, value in headers.items()})
         given = {name: value for name, value in wanted.items() if value is not None}
         request = AWSRequest(method, self.server.url + path, data=body, headers=given)
-        keys = self.server.root_keys
-        signer = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
-        SigV4Auth(signer, "codepipeline", self.region).add_auth(request)
+        keys = self.keys
+        signer = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"], keys.get("aws_session_token"))
+        SigV4Auth(signer, self.service, self.region).add_auth(request)
         return {"Host": self.address.netloc, **dict(request.headers)}
 
     def send(self, headers: dict[str, str], body: bytes = b"{}", method: str = "POST", path: str = "/") -> Answer:

@@ -58,7 +58,7 @@ class TestWorkers:
             wait["sentence"],
         )
         assert re.fullmatch(r"nobody has polled for it since the server started .* ago", wait["hints"][0])
-        assert not [hint for hint in wait["hints"][1:] if "with region" not in hint]
+        assert not [hint for hint in wait["hints"][1:] if " region " not in hint]
 
     def test_a_job_that_was_polled_for_before_it_came_names_who(self, scene: Scene) -> None:
         scene.types()
@@ -123,7 +123,7 @@ def seconds(moment: str) -> float:
 class TestNearMisses:
     def misses(self, scene: Scene) -> list[str]:
         """In other regions the same names are others' tests."""
-        found = [each for each in only(scene)["hints"][1:] if "with region" not in each]
+        found = [each for each in only(scene)["hints"][1:] if " region " not in each]
         return [re.sub(r"\d+ s ago", "just now", hint).removeprefix(f"{root(scene)} polled ") for hint in found]
 
     def test_a_poll_for_another_version(self, scene: Scene) -> None:

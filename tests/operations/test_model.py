@@ -96,7 +96,10 @@ def test_what_single_operations_cannot_answer_is_raised_for_others_alone() -> No
         ("StopPipelineExecution", "ConflictException"),
         ("UpdatePipeline", "LimitExceededException"),
     }
-    assert raisers("ConflictException") == {"operations/executions.py::start_pipeline_execution"}
+    assert raisers("ConflictException") == {
+        "operations/backups.py::create_backup",
+        "operations/executions.py::start_pipeline_execution",
+    }
     assert raisers("StageIsBusy") == {"core/transitions/retry.py::_check_run"}
     limited = ("pipelines.py::_add", "action_types.py::_add")
     assert {f"operations/{each}" for each in limited} < raisers("LimitExceededException")

@@ -3,7 +3,7 @@
 import pytest
 
 from declarations import stage
-from operations.partner import Partner
+from operations.partner import Partner, declaration
 from operations.scene import UNKNOWN_ID, Scene, code_of
 from waiting import eventually
 
@@ -197,14 +197,30 @@ class TestLinking:
         scene.types()
         partner = Partner.__new__(Partner)
         partner.scene, partner.provider = scene, "Unlinked" + scene.region.replace("-", "_")
-        from operations.partner import declaration
-
         partner.call("RegisterPartnerActionType", actionType=declaration(partner.provider))
         scene.pipeline("line", stage("Check", partner.action()))
         scene.work("Origin")
         error = scene.action("Check", "Check")["errorDetails"]
         assert error["code"] == "ConfigurationError"
         assert "not linked" in error["message"]
+
+    def test_an_account_that_links_later_goes_on_from_there(self, scene: Scene) -> None:
+        scene.types()
+        partner = Partner.__new__(Partner)
+        partner.scene, partner.provider = scene, "Later" + scene.region.replace("-", "_")
+        partner.call("RegisterPartnerActionType", actionType=declaration(partner.provider))
+        scene.pipeline("line", stage("Check", partner.action()))
+        scene.work("Origin")
+        assert scene.statuses() == ["Failed"]
+        partner.link()
+        scene.aws.retry_stage_execution(
+            pipelineName="line",
+            stageName="Check",
+            pipelineExecutionId=scene.newest(),
+            retryMode="FAILED_ACTIONS",
+        )
+        partner.succeed(partner.take())
+        assert scene.statuses() == ["Succeeded"]
 
     def test_linking_again_keeps_the_client_id_and_gives_a_new_token(self, partner: Partner) -> None:
         begin(partner)

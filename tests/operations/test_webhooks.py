@@ -379,9 +379,9 @@ class TestLog:
             assert json.load(answer)["__type"] == "AccessDeniedException"
 
     def test_a_policy_may_name_single_webhooks(self, line: Scene) -> None:
-        arn = f"arn:aws:codepipeline:{line.region}:{ACCOUNT}:webhook:mine"
+        ours = f"arn:aws:codepipeline:{line.region}:{ACCOUNT}"
         actions = ["codepipeline:PutWebhook", "codepipeline:DeleteWebhook"]
-        statement = {"Effect": "Allow", "Action": actions, "Resource": arn}
+        statement = {"Effect": "Allow", "Action": actions, "Resource": [f"{ours}:webhook:mine", f"{ours}:line"]}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         made = own(line, "CreatePrincipal", name=f"one-{line.region}", policy=policy)
         keys = {"aws_access_key_id": made["accessKeyId"], "aws_secret_access_key": made["secretAccessKey"]}

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from penstock.core.events import ExecutionStarted
+import pytest
+
 from penstock.core.model import (
     ActionBinding,
     ActionRun,
@@ -50,6 +52,17 @@ class Store:
 
     def read(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(coroutine)
+
+    def read_within(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Read while a commit is under way: from its own thread, or in one go if that is the loop's."""
+        loop = self._runner.get_loop()
+        with suppress(RuntimeError):
+            assert asyncio.get_running_loop() is loop
+            with pytest.raises(StopIteration) as ended:
+                coroutine.send(None)
+            value: T = ended.value.value
+            return value
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=10)
 
     @property
     def reader(self) -> Any:
@@ -138,13 +151,11 @@ def claim(jobs_max: int = 1, now: float = 100.0, **more: Any) -> Claim:
 
 
 def step_of(pipeline: PipelineRow, revision: int, *executions: Execution, before: str | None = None) -> Changes:
-    """What a step makes of a pipeline: a new revision, some executions, an event."""
+    """What a step makes of a pipeline: a new revision, some executions."""
     state = Pipeline(head(pipeline), {each.id: each for each in executions}, {1: version(1, pipeline.name)})
-    started = ExecutionStarted("execution-1", 1, "PARALLEL", TRIGGER, 1.0)
     return Changes(
-        aggregates=[Aggregate(state, revision)],
+        aggregates=[Aggregate(state, revision, is_head_changed=True)],
         executions=[ExecutionRow(pipeline.account, pipeline.id, each, before) for each in executions],
-        events=[(pipeline.account, pipeline.id, revision, 1.0, (started,))],
     )
 
 

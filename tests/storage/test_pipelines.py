@@ -25,9 +25,7 @@ class TestCommits:
         def work(transaction: Transaction) -> None:
             transaction.add_pipeline(LINE, head(LINE))
             assert transaction.pipeline(ACCOUNT, REGION, "line") == LINE
-            with pytest.raises(StopIteration) as raised:
-                store.reader.pipeline(ACCOUNT, REGION, "line").send(None)
-            assert raised.value.value is None
+            assert store.read_within(store.reader.pipeline(ACCOUNT, REGION, "line")) is None
 
         store.commit(work)
 

@@ -1,10 +1,10 @@
-"""What is known of a partition beside its pipelines: types, links, keys, tags, request tokens, logs, timers."""
+"""What is known of a partition beside its pipelines: types, tags, request tokens, logs, timers."""
 
 from dataclasses import asdict, dataclass
 
 import pytest
 
-from penstock.ports.storage import ActionTypeRow, Changes, DueTimer, KeyRow, Link, TimerRow, Transaction
+from penstock.ports.storage import ActionTypeRow, Changes, DueTimer, TimerRow, Transaction
 from storage.conftest import Reopening
 from storage.samples import ACCOUNT, REGION, add, row
 
@@ -55,36 +55,11 @@ class TestTypes:
 
     def test_partner_types_are_known_by_provider_and_version(self, store: Reopening) -> None:
         put(store, partner("P"), custom("Q"))
-        has = [
-            store.commit(lambda transaction, name=name: transaction.has_partner_type(name, "1")) for name in ("P", "Q")
+        found = [
+            store.commit(lambda transaction, name=name: transaction.partner_types(name, "1")) for name in ("P", "Q")
         ]
-        assert has == [True, False]
-
-
-class TestLinks:
-    def test_linking_again_keeps_the_client_and_changes_the_token(self, store: Reopening) -> None:
-        first = Link(ACCOUNT, "P", "1", "client-1", b"one", 1.0)
-        second = Link(ACCOUNT, "P", "1", "client-2", b"two", 2.0)
-        for link in (first, second):
-            store.commit(lambda transaction, link=link: transaction.put_link(link))
-        expected = Link(ACCOUNT, "P", "1", "client-1", b"two", 1.0)
-        assert store.read(store.reader.link(ACCOUNT, "P", "1")) == expected
-        assert store.read(store.reader.client("client-1")) == expected
-        assert store.read(store.reader.client("client-2")) is None
-        assert store.commit(lambda transaction: transaction.link(ACCOUNT, "P", "1")) == expected
-
-
-class TestKeys:
-    def test_a_key_is_found_by_its_id_and_its_name_is_taken_in_its_account(self, store: Reopening) -> None:
-        key = KeyRow("AKIA1", ACCOUNT, "ann", "arn", "sealed", ("{}",), 1.0)
-        store.commit(lambda transaction: transaction.put_key(key))
-        assert store.read(store.reader.access_key("AKIA1")) == key
-        assert store.read(store.reader.access_key("AKIA2")) is None
-        taken = [
-            store.commit(lambda transaction, account=account: transaction.has_principal(account, "ann"))
-            for account in (ACCOUNT, "999999999999")
-        ]
-        assert taken == [True, False]
+        assert found == [[partner("P")], []]
+        assert store.commit(lambda transaction: transaction.partner_types("P", "2")) == []
 
 
 class TestTags:

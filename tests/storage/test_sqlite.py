@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from penstock.ports.principals import KeyRow, PrincipalRow
 from penstock.ports.storage import StorageLost
 from penstock.storage import migrate, queries
 from penstock.storage.sqlite.adapter import SqliteStorage
@@ -75,6 +76,25 @@ class TestMigrations:
         assert schema(connection) == before
         assert not connection.in_transaction
 
+    def test_principals_that_were_kept_with_their_keys_keep_both(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        every = migrate._migrations("sqlite")
+        before = {number: each for number, each in every.items() if each[0] < "0008_pre_principals.sql"}
+        with monkeypatch.context() as patched, sqlite3.connect(database, isolation_level=None) as connection:
+            patched.setattr(migrate, "_migrations", lambda dialect: before)
+            migrate.migrate_sqlite(connection)
+            row = ("AKIAONE", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", "sealed", b'["{}"]', 7.0)
+            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.close()
+        storage = SqliteStorage(database)
+        principals = storage.reader.principals
+        key = asyncio.run(principals.access_key("AKIAONE"))
+        found = asyncio.run(principals.principal("111122223333", "ann"))
+        asyncio.run(storage.close())
+        assert key == KeyRow("AKIAONE", "111122223333", "ann", "sealed", 7.0)
+        assert found == PrincipalRow("111122223333", "ann", "AIDAONE", row[3], "user", ("{}",), (), 7.0)
+
     def test_a_database_of_a_later_release_is_refused_and_left_as_it_is(self, database: Path) -> None:
         asyncio.run(SqliteStorage(database).close())
         with sqlite3.connect(database) as connection:
@@ -88,7 +108,7 @@ class TestMigrations:
 
 
 # A query on the way of every poll, acknowledgement, result and timer must find its rows by an index.
-LARGE = ("jobs", "executions", "timers", "action_executions", "pipelines", "events")
+LARGE = ("jobs", "executions", "timers", "action_executions", "pipelines")
 HOT = {
     "aggregates": "*",
     "jobs": "*",
@@ -106,7 +126,9 @@ HOT = {
         "due_timers",
         "next_due_at",
     ),
-    "registry": ("action_type", "link", "client", "access_key", "tags", "append_log", "log"),
+    "partners": ("link", "client", "tokens"),
+    "principals": ("principal", "principal_of_id", "access_key"),
+    "registry": ("action_type", "tags", "append_log", "log"),
 }
 # The last number is read once, at the start, from the end of the table's own tree.
 ONCE = {"last_number"}

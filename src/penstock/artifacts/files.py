@@ -1,7 +1,8 @@
 """Objects' bytes as files in a folder: names of our own, made durable before anybody may name them.
 
 A file is written as `ROOT/objects/ab/<32 hex digits>.part`, synced, renamed to the same without `.part`, and the
-folder is synced. What a crash leaves behind is a `.part` file or one that no row names; `sweep` removes both.
+folder is synced. What a crash leaves behind is a `.part` file or one that no row names; `sweep` removes both, and ends uploads
+that nobody has completed for a week.
 """
 
 import asyncio
@@ -11,12 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from penstock.ports.objects import ObjectCatalogue
+from penstock.ports.objects import ObjectCatalogue, Refused, UploadRow
 
 __all__ = ["LocalFiles", "NewFile", "sweep"]
 
 UNFINISHED = ".part"
 SWEEP_AFTER_SECONDS = 3600.0
+# S3 keeps unfinished uploads until a rule of the bucket's owner ends them; a week is what its guides propose.
+UPLOAD_SECONDS_MAX = 7 * 24 * 3600.0
+UPLOADS_AT_ONCE = 100
 COPY_BYTES = 1 << 20
 
 
@@ -95,7 +99,7 @@ async def sweep(
     files: LocalFiles, catalogue: ObjectCatalogue, now: float, older_than_seconds: float = SWEEP_AFTER_SECONDS
 ) -> int:
     """Remove what no row names and nobody has touched for a while; says how many files went."""
-    removed = 0
+    removed = await abandon(files, catalogue, now - UPLOAD_SECONDS_MAX)
     for folder in await asyncio.to_thread(lambda: sorted(files.folder.iterdir())):
         old = await asyncio.to_thread(untouched_since, folder, now - older_than_seconds)
         named = await catalogue.named_files([file for file in old if not file.endswith(UNFINISHED)])
@@ -103,6 +107,25 @@ async def sweep(
         await asyncio.to_thread(files.remove, orphans)
         removed += len(orphans)
     return removed
+
+
+async def abandon(files: LocalFiles, catalogue: ObjectCatalogue, begun_before: float) -> int:
+    """Abort the uploads that were begun before that time; says how many files went."""
+    removed = 0
+    while stale := await catalogue.stale_uploads(begun_before, UPLOADS_AT_ONCE):
+        # What is asked for together is committed together.
+        parts = [file for found in await asyncio.gather(*(_end(catalogue, each) for each in stale)) for file in found]
+        await asyncio.to_thread(files.remove, parts)
+        removed += len(parts)
+    return removed
+
+
+async def _end(catalogue: ObjectCatalogue, upload: UploadRow) -> list[str]:
+    """Abort an upload, unless somebody was faster; gives the files of its parts."""
+    try:
+        return await catalogue.abort_upload(upload.name, upload.upload_id)
+    except Refused:
+        return []
 
 
 def untouched_since(folder: Path, moment: float) -> list[str]:

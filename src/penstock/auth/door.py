@@ -4,30 +4,31 @@ from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
 
+from penstock.auth.judge import Judge
 from penstock.auth.keys import KeyCache
 from penstock.auth.payload import UNSIGNED, UNSIGNED_CHUNKS_AND_TRAILER, Seed, body_check, declared_hash
-from penstock.auth.policy import Decision, decide
-from penstock.auth.sessions import TEMPORARY_KEY_MARK, Sessions
-from penstock.auth.sigv4 import API, S3, Claim, claimed_region, joined_headers, read_claim, verify
+from penstock.auth.sessions import TEMPORARY_KEY_MARK, Session, Sessions
+from penstock.auth.sigv4 import API, S3, STS, Claim, claimed_region, joined_headers, read_claim, verify
 from penstock.ports.clock import Clock
-from penstock.ports.identity import AccessKey, BodyCheck, Door, KeySource, Principal, SignedRequest
+from penstock.ports.identity import AccessKey, BodyCheck, Door, KeySource, Principal, Service, SignedRequest
 from penstock.wire.errors import AccessDeniedException, UnrecognizedClientException
 
 __all__ = ["OpenDoor", "SigningDoor", "make_door"]
 
+_RULES = {"codepipeline": API, "sts": STS}
 
-class SigningDoor:
+
+class SigningDoor(Judge):
     """Lets in who signs with a key that is known: a root key, a stored one, or one of a session."""
 
     def __init__(self, keys: KeySource, sessions: Sessions, clock: Clock, roots: Iterable[AccessKey]) -> None:
+        super().__init__(sessions, clock)
         self._keys = KeyCache(keys, clock)
-        self._sessions = sessions
-        self._clock = clock
         self._roots = {key.access_key_id: key for key in roots}
 
-    async def authenticate(self, request: SignedRequest) -> tuple[Principal, str]:
-        """The caller and the region of the signature, for the JSON and query forms of the API."""
-        claim = read_claim(request, API, self._clock.now())
+    async def authenticate(self, request: SignedRequest, service: Service = "codepipeline") -> tuple[Principal, str]:
+        """The caller and the region of the signature, which must have been made for that service."""
+        claim = read_claim(request, _RULES[service], self._clock.now())
         secret, principal, _ = await self._holder(claim)
         verify(claim, secret)
         return principal, claim.terms.region
@@ -43,9 +44,9 @@ class SigningDoor:
         seed = Seed(key, claim.stamp, claim.terms.scope, claim.signature)
         return principal, region, body_check(claim.payload_hash, joined_headers(request.headers), seed)
 
-    def allow(self, principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
-        """Return if the policies allow `action` on `resource`, else raise AccessDeniedException."""
-        allow(principal, action, resource, context)
+    def forget(self) -> None:
+        """Look everybody up afresh."""
+        self._keys.forget()
 
     async def _holder(self, claim: Claim) -> tuple[str, Principal, str]:
         """The secret, the principal and the region of a claim's access key id."""
@@ -54,22 +55,36 @@ class SigningDoor:
             raise UnrecognizedClientException
         if claim.token is not None:
             session = self._sessions.open(claim.token, claim.terms.access_key_id, self._clock.now())
-            region = session.region if session.principal.kind == "job" else claim.terms.region
-            return session.secret_access_key, session.principal, region
+            principal = session.principal or await self._holder_of(session)
+            region = session.region if principal.kind == "job" else claim.terms.region
+            return session.secret_access_key, principal, region
         key = self._roots.get(claim.terms.access_key_id) or await self._keys.find(claim.terms.access_key_id)
         if key is None:
             raise UnrecognizedClientException
         return key.secret_access_key, key.principal, claim.terms.region
 
+    async def _holder_of(self, session: Session) -> Principal:
+        """Whoever the session is of, as they are now; UnrecognizedClientException if there is nobody like that any more."""
+        root = self._roots.get(session.holder)
+        holder = root.principal if root is not None else await self._keys.principal(session.holder)
+        if holder is None:
+            raise UnrecognizedClientException
+        return session.held_by(holder)
 
-class OpenDoor:
+
+class OpenDoor(Judge):
     """Lets anybody in as root, as long as the request comes from this machine and not from a web page elsewhere."""
 
-    def __init__(self, root: Principal, region: str) -> None:
+    def __init__(self, root: Principal, region: str, sessions: Sessions, clock: Clock) -> None:
+        super().__init__(sessions, clock)
         self._root = root
         self._region = region
 
-    async def authenticate(self, request: SignedRequest) -> tuple[Principal, str]:
+    async def authenticate(
+        self,
+        request: SignedRequest,
+        service: Service = "codepipeline",  # noqa: ARG002 - nothing need be signed here
+    ) -> tuple[Principal, str]:
         """Root, and the region that the request names, else the usual one."""
         _refuse_strangers(request)
         return self._root, claimed_region(request) or self._region
@@ -86,9 +101,8 @@ class OpenDoor:
             declared = UNSIGNED_CHUNKS_AND_TRAILER if is_framed else UNSIGNED
         return principal, region, body_check(declared, headers, None)
 
-    def allow(self, principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
-        """Return if the policies allow `action` on `resource`, else raise AccessDeniedException."""
-        allow(principal, action, resource, context)
+    def forget(self) -> None:
+        """Nobody is known here."""
 
 
 def make_door(
@@ -102,21 +116,8 @@ def make_door(
 ) -> Door:
     """The door of that mode. `roots` has at least one key; an open door takes everybody for the first one's holder."""
     if mode == "off":
-        return OpenDoor(roots[0].principal, region)
+        return OpenDoor(roots[0].principal, region, sessions, clock)
     return SigningDoor(keys, sessions, clock, roots)
-
-
-def allow(principal: Principal, action: str, resource: str, context: dict[str, str]) -> None:
-    """Return if the principal may, else raise AccessDeniedException in AWS's words."""
-    if principal.kind in {"root", "service"}:
-        return
-    decision = decide(principal.policies, action, resource, context)
-    if decision is Decision.ALLOW:
-        return
-    subject = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}"
-    if decision is Decision.EXPLICIT_DENY:
-        raise AccessDeniedException(f"{subject} with an explicit deny in an identity-based policy")
-    raise AccessDeniedException(f"{subject} because no identity-based policy allows the {action} action")
 
 
 def _refuse_strangers(request: SignedRequest) -> None:

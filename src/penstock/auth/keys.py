@@ -1,43 +1,67 @@
-"""Long-lived keys, remembered for a few seconds so that signed requests need no query each."""
+"""Long-lived keys and principals, remembered for a few seconds so that signed requests need no query each."""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from penstock.ports.clock import Clock
-from penstock.ports.identity import AccessKey, KeySource
+from penstock.ports.identity import AccessKey, KeySource, Principal
 
 __all__ = ["KeyCache"]
 
 LIFETIME_SECONDS = 5.0
 KEYS_MAX = 4096
 
+T = TypeVar("T")
+
 
 class KeyCache:
-    """A KeySource in front of another. A withdrawn or changed key is seen by every server within five seconds.
+    """A KeySource in front of another. What is withdrawn or changed is seen by every server within five seconds.
 
     Unknown ids are not remembered: they would push the good ones out, and a new key works at once.
     """
 
     def __init__(self, source: KeySource, clock: Clock) -> None:
-        self._source = source
-        self._clock = clock
-        self._found: dict[str, tuple[float, AccessKey]] = {}
+        self._keys: _Remembered[AccessKey] = _Remembered(source.find, clock)
+        self._principals: _Remembered[Principal] = _Remembered(source.principal, clock)
 
     async def find(self, access_key_id: str) -> AccessKey | None:
         """The key of that id, or None."""
-        known = self._found.get(access_key_id)
+        return await self._keys.find(access_key_id)
+
+    async def principal(self, principal_id: str) -> Principal | None:
+        """The user or role with that unique id, or None."""
+        return await self._principals.find(principal_id)
+
+    def forget(self) -> None:
+        """Look everybody up afresh next time."""
+        self._keys.forget()
+        self._principals.forget()
+
+
+class _Remembered(Generic[T]):
+    """What a look-up has found, by its id."""
+
+    def __init__(self, look_up: Callable[[str], Awaitable[T | None]], clock: Clock) -> None:
+        self._look_up = look_up
+        self._clock = clock
+        self._found: dict[str, tuple[float, T]] = {}
+
+    async def find(self, key: str) -> T | None:
+        known = self._found.get(key)
         now = self._clock.now()
         # A clock that is set back must not make a key live longer.
         if known is not None and 0 <= now - known[0] < LIFETIME_SECONDS:
             return known[1]
-        key = await self._source.find(access_key_id)
-        self._found.pop(access_key_id, None)
-        if key is not None:
-            self._remember(key, now)
-        return key
+        found = await self._look_up(key)
+        self._found.pop(key, None)
+        if found is not None:
+            self._remember(key, now, found)
+        return found
 
-    def forget(self, access_key_id: str) -> None:
-        """Look this key up afresh next time."""
-        self._found.pop(access_key_id, None)
+    def forget(self) -> None:
+        self._found.clear()
 
-    def _remember(self, key: AccessKey, now: float) -> None:
+    def _remember(self, key: str, now: float, found: T) -> None:
         if len(self._found) >= KEYS_MAX:
             self._found.pop(next(iter(self._found)))
-        self._found[key.access_key_id] = (now, key)
+        self._found[key] = (now, found)

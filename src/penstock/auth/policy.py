@@ -8,7 +8,8 @@ passed over.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -16,12 +17,12 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-__all__ = ["Decision", "check", "decide"]
+__all__ = ["Decision", "check", "condition_keys", "decide"]
 
 DOCUMENTS_MAX = 512
 DECISIONS_MAX = 4096
 
-Context = Mapping[str, str]
+Context = Mapping[str, str | tuple[str, ...]]
 Test = Callable[[Context], bool]
 Matcher = Callable[[str], bool]
 Scalar = str | bool | int | float
@@ -62,6 +63,7 @@ class Statement(Struct, frozen=True):
     matches_action: Matcher
     matches_resource: Matcher
     tests: tuple[Test, ...]
+    keys: frozenset[str]
 
     def applies(self, action: str, resource: str, context: Context) -> bool:
         return (
@@ -76,7 +78,7 @@ class Policies(Struct, frozen=True):
 
     statements: tuple[Statement, ...]
     is_unfit: bool
-    is_unconditional: bool
+    keys: frozenset[str]
 
 
 _decoder = msgspec.json.Decoder(DocumentText)
@@ -87,7 +89,12 @@ def check(document: str) -> None:
     _parse(document)
 
 
-def decide(documents: tuple[str, ...], action: str, resource: str, context: Mapping[str, str]) -> Decision:
+def condition_keys(documents: tuple[str, ...]) -> frozenset[str]:
+    """The condition keys that the documents ask for, in lower case: without them, no context makes a difference."""
+    return _policies(documents).keys
+
+
+def decide(documents: tuple[str, ...], action: str, resource: str, context: Context) -> Decision:
     """Whether the documents allow `action` on `resource`. Context keys and actions count in any case.
 
     A document that `check` would refuse denies everything.
@@ -95,7 +102,7 @@ def decide(documents: tuple[str, ...], action: str, resource: str, context: Mapp
     policies = _policies(documents)
     if policies.is_unfit:
         return Decision.EXPLICIT_DENY
-    if policies.is_unconditional:
+    if not policies.keys:
         return _decide_unconditional(documents, action, resource)
     return _weigh(policies, action, resource, {key.lower(): value for key, value in context.items()})
 
@@ -120,8 +127,8 @@ def _policies(documents: tuple[str, ...]) -> Policies:
     try:
         statements = tuple(statement for document in documents for statement in _parse(document))
     except ValueError:
-        return Policies((), is_unfit=True, is_unconditional=True)
-    return Policies(statements, False, not any(statement.tests for statement in statements))
+        return Policies((), is_unfit=True, keys=frozenset())
+    return Policies(statements, False, frozenset(key for statement in statements for key in statement.keys))
 
 
 def _parse(document: str) -> list[Statement]:
@@ -146,10 +153,11 @@ def _statement(text: StatementText, read: Callable[[str], str]) -> Statement:
         matches_action=_like([read(action).lower() for action in actions], is_action),
         matches_resource=_like([read(resource) for resource in resources], is_resource),
         tests=tuple(
-            _test(operator, key.lower(), [read(value) for value in _texts(values)])
+            _test(operator, key.lower(), [read(value) for value in _texts(values)], allows=text.effect == "Allow")
             for operator, wanted in text.condition.items()
             for key, values in wanted.items()
         ),
+        keys=frozenset(key.lower() for wanted in text.condition.values() for key in wanted),
     )
 
 
@@ -209,8 +217,12 @@ def _texts(values: Scalar | list[Scalar]) -> list[str]:
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in several]
 
 
-def _test(operator: str, key: str, values: list[str]) -> Test:
-    """One line of a Condition. Of several values one must fit; of a Not- operator's values none may."""
+def _test(operator: str, key: str, values: list[str], *, allows: bool) -> Test:
+    """One line of a Condition. Of several values one must fit; of a Not- operator's values none may.
+
+    `ForAllValues` wants that of each value that the key has in the context, `ForAnyValue` of at least one. Without either,
+    what allows wants it of each, and what denies of at least one.
+    """
     qualifier, _, name = operator.rpartition(":")
     if operator == "Null":
         return _null_test(key, values)
@@ -219,6 +231,7 @@ def _test(operator: str, key: str, values: list[str]) -> Test:
         raise ValueError(f"The condition operator {operator!r} is not supported.")
     make, is_positive = _OPERATORS[plain_name]
     fits = make(values)
+    of_several = _OF_SEVERAL.get(qualifier, all if allows else any)
     passes_missing = (
         name != plain_name
         or qualifier == "ForAllValues"
@@ -227,15 +240,21 @@ def _test(operator: str, key: str, values: list[str]) -> Test:
     )
 
     def test(context: Context) -> bool:
-        value = context.get(key)
-        return passes_missing if value is None else fits(value) is is_positive
+        given = context.get(key)
+        several = (given,) if isinstance(given, str) else given
+        if not several:
+            return passes_missing
+        return of_several(fits(value) is is_positive for value in several)
 
     return test
 
 
+_OF_SEVERAL: dict[str, Callable[[Iterable[bool]], bool]] = {"ForAnyValue": any, "ForAllValues": all}
+
+
 def _null_test(key: str, values: list[str]) -> Test:
     wanted = _truths(values)
-    return lambda context: str(key not in context).lower() in wanted
+    return lambda context: str(context.get(key, ()) == ()).lower() in wanted
 
 
 def _truths(values: list[str]) -> set[str]:
@@ -290,13 +309,15 @@ def _in_network(values: list[str]) -> Matcher:
     return fits
 
 
-def _number(compare: Callable[[float, float], bool]) -> Callable[[list[str]], Matcher]:
+def _compared(
+    compare: Callable[[float, float], bool], read: Callable[[str], float] = float
+) -> Callable[[list[str]], Matcher]:
     def make(values: list[str]) -> Matcher:
-        wanted = [float(value) for value in values]
+        wanted = [read(value) for value in values]
 
         def fits(text: str) -> bool:
             try:
-                given = float(text)
+                given = read(text)
             except ValueError:
                 return False
             return any(compare(given, value) for value in wanted)
@@ -304,6 +325,15 @@ def _number(compare: Callable[[float, float], bool]) -> Callable[[list[str]], Ma
         return fits
 
     return make
+
+
+def _moment(text: str) -> float:
+    """Seconds since the epoch, of that number itself or of a date in ISO 8601; UTC unless it says otherwise."""
+    try:
+        return float(text)
+    except ValueError:
+        date = datetime.fromisoformat(text)
+        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
 
 
 # What each operator compares, and whether it wants that to hold.
@@ -321,10 +351,16 @@ _OPERATORS: dict[str, tuple[Callable[[list[str]], Matcher], bool]] = {
     "IpAddress": (_in_network, True),
     "NotIpAddress": (_in_network, False),
     "Bool": (_same_truth, True),
-    "NumericEquals": (_number(float.__eq__), True),
-    "NumericNotEquals": (_number(float.__eq__), False),
-    "NumericLessThan": (_number(float.__lt__), True),
-    "NumericLessThanEquals": (_number(float.__le__), True),
-    "NumericGreaterThan": (_number(float.__gt__), True),
-    "NumericGreaterThanEquals": (_number(float.__ge__), True),
+    "NumericEquals": (_compared(float.__eq__), True),
+    "NumericNotEquals": (_compared(float.__eq__), False),
+    "NumericLessThan": (_compared(float.__lt__), True),
+    "NumericLessThanEquals": (_compared(float.__le__), True),
+    "NumericGreaterThan": (_compared(float.__gt__), True),
+    "NumericGreaterThanEquals": (_compared(float.__ge__), True),
+    "DateEquals": (_compared(float.__eq__, _moment), True),
+    "DateNotEquals": (_compared(float.__eq__, _moment), False),
+    "DateLessThan": (_compared(float.__lt__, _moment), True),
+    "DateLessThanEquals": (_compared(float.__le__, _moment), True),
+    "DateGreaterThan": (_compared(float.__gt__, _moment), True),
+    "DateGreaterThanEquals": (_compared(float.__ge__, _moment), True),
 }

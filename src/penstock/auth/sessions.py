@@ -6,10 +6,11 @@ import os
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.auth.seal import Sealer
 from penstock.ports.artifacts import Location, Scope, ScopedKeys
-from penstock.ports.identity import Principal
+from penstock.ports.identity import Pass, Principal
 from penstock.wire.errors import ExpiredTokenException, UnrecognizedClientException
 
 __all__ = ["TEMPORARY_KEY_MARK", "Session", "Sessions"]
@@ -24,19 +25,36 @@ PATTERN_ESCAPES = str.maketrans({"*": "${*}", "?": "${?}", "$": "${$}"})
 
 
 class Session(Struct, frozen=True):
-    """What a session token stands for, once it has been opened."""
+    """What a session token stands for, once it has been opened.
 
+    That of a job or of a service says all of its principal. That of somebody else names its holder, who must be looked up:
+    what became of the holder since then counts.
+    """
+
+    access_key_id: str
     secret_access_key: str
-    principal: Principal
     region: str
     expires_at: float
+    principal: Principal | None = None
+    holder: str = ""
+    name: str = ""
+    policy: str | None = None
 
     def __repr__(self) -> str:
-        return f"Session({self.principal.access_key_id!r}, ****)"
+        return f"Session({self.access_key_id!r}, ****)"
+
+    def held_by(self, holder: Principal) -> Principal:
+        """The holder, as it comes in with this session."""
+        session_policies = (self.policy,) if self.policy is not None else ()
+        known = replace(holder, access_key_id=self.access_key_id, session_policies=session_policies, is_temporary=True)
+        if holder.kind != "role":
+            return known
+        arn = f"arn:aws:sts::{holder.account}:assumed-role/{holder.name}/{self.name}"
+        return replace(known, arn=arn, id=f"{holder.id}:{self.name}")
 
 
 class Envelope(Struct, frozen=True, array_like=True):
-    """The inside of a session token; one without a job is a service's."""
+    """The inside of a session token; one without a job and without a holder is a service's."""
 
     access_key_id: str
     account: str
@@ -45,6 +63,9 @@ class Envelope(Struct, frozen=True, array_like=True):
     job_id: str | None = None
     reads: tuple[tuple[str, str], ...] = ()
     writes: tuple[tuple[str, str], ...] = ()
+    holder: str = ""
+    name: str = ""
+    policy: str | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -56,7 +77,6 @@ class Sessions:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._secrets_key = sealer.subkey(b"session secrets")
 
     def mint(self, scope: Scope) -> ScopedKeys:
         """Credentials for one job's objects and nothing else."""
@@ -76,6 +96,20 @@ class Sessions:
         """Credentials with which a built-in worker reaches what its account owns."""
         return self._issue(Envelope(_new_access_key_id(), account, region, expires_at))
 
+    def issue(self, terms: Pass) -> ScopedKeys:
+        """Credentials of a session of a principal."""
+        return self._issue(
+            Envelope(
+                access_key_id=_new_access_key_id(),
+                account=terms.account,
+                region=terms.region,
+                expires_at=terms.expires_at,
+                holder=terms.holder,
+                name=terms.name,
+                policy=terms.policy,
+            )
+        )
+
     def open(self, token: str, access_key_id: str, now: float) -> Session:
         """The session of that token.
 
@@ -89,22 +123,29 @@ class Sessions:
         if now >= envelope.expires_at:
             raise ExpiredTokenException
         return Session(
-            secret_access_key=self._secret(access_key_id),
-            principal=_principal(envelope),
+            access_key_id=access_key_id,
+            secret_access_key=self._secret(access_key_id, token),
             region=envelope.region,
             expires_at=envelope.expires_at,
+            principal=None if envelope.holder else _principal(envelope),
+            holder=envelope.holder,
+            name=envelope.name,
+            policy=envelope.policy,
         )
 
     def _issue(self, envelope: Envelope) -> ScopedKeys:
         text = _encoder.encode(envelope).decode()
+        token = self._sealer.seal(text, _context(envelope.access_key_id))
         return ScopedKeys(
             access_key_id=envelope.access_key_id,
-            secret_access_key=self._secret(envelope.access_key_id),
-            session_token=self._sealer.seal(text, _context(envelope.access_key_id)),
+            secret_access_key=self._secret(envelope.access_key_id, token),
+            session_token=token,
         )
 
-    def _secret(self, access_key_id: str) -> str:
-        digest = hmac.digest(self._secrets_key, access_key_id.encode(), "sha256")
+    def _secret(self, access_key_id: str, token: str) -> str:
+        # Derived from the key that sealed the token, which need not be the newest any more.
+        secrets_key = self._sealer.subkey(b"session secrets", token)
+        digest = hmac.digest(secrets_key, access_key_id.encode(), "sha256")
         return base64.b64encode(digest[:30]).decode()
 
 
@@ -127,7 +168,7 @@ def _principal(envelope: Envelope) -> Principal:
     role = f"arn:aws:sts::{envelope.account}:assumed-role"
     if envelope.job_id is None:
         arn = f"{role}/penstock-service/{envelope.access_key_id}"
-        return Principal(arn, envelope.account, "service", envelope.access_key_id)
+        return Principal(arn, envelope.account, "service", envelope.access_key_id, is_temporary=True)
     reads = tuple(Location(*place) for place in envelope.reads)
     writes = tuple(Location(*place) for place in envelope.writes)
     return Principal(
@@ -137,6 +178,7 @@ def _principal(envelope: Envelope) -> Principal:
         access_key_id=envelope.access_key_id,
         policies=(job_policy(reads, writes),),
         job_id=envelope.job_id,
+        is_temporary=True,
     )
 
 

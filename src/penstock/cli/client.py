@@ -61,12 +61,14 @@ class Server(Struct, frozen=True):
         from botocore.httpsession import URLLib3Session
         from botocore.utils import get_environ_proxies
 
+        from penstock.worker.client import trusted_roots
+
         url = self.url.rstrip("/") + "/"
         request = AWSRequest("POST", url, data=body)
         request.headers["Content-Type"] = "application/x-amz-json-1.1"
         request.headers["X-Amz-Target"] = target
         SigV4Auth(self._credentials(), "codepipeline", self.region).add_auth(request)
-        http = URLLib3Session(proxies=get_environ_proxies(url), timeout=ANSWER_SECONDS_MAX)
+        http = URLLib3Session(trusted_roots(), get_environ_proxies(url), timeout=ANSWER_SECONDS_MAX)
         try:
             answer = http.send(request.prepare())
         finally:

@@ -66,6 +66,26 @@ _OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
     help="With off, any caller is root; on a loopback address only.  [default: sigv4]",
 )
 @click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificate, and those that lead to its root, in PEM form; read again on SIGHUP.  [default: none]",
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.  [default: none]")
+@click.option(
+    "--requests-per-second",
+    type=int,
+    metavar="N",
+    help="Calls a second of one principal, twice as many at once; 0 for no limit. Root has none.  [default: 500]",
+)
+@click.option("--connections-max", type=int, metavar="N", help="Connections at a time.  [default: 10000]")
+@click.option(
+    "--cors-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin whose web pages may call, such as https://example.org, or *; may be repeated.  [default: none]",
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="PENSTOCK_CONFIG",
@@ -82,7 +102,6 @@ def command(config: Path | None, **given: Any) -> None:
     from penstock.server.settings import SettingsError, load
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings = load(given, config=config)
     except SettingsError as problem:
@@ -97,6 +116,7 @@ def _serve(settings: "Settings") -> int:
 
     from penstock.ports.storage import StorageLost
     from penstock.server.main import serve
+    from penstock.server.settings import SettingsError
     from penstock.storage.migrate import SchemaTooNew
     from penstock.storage.sqlite.connection import DatabaseInUse
     from penstock.wire.errors import ServiceUnavailable
@@ -104,6 +124,8 @@ def _serve(settings: "Settings") -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(settings))
+    except SettingsError as problem:
+        raise click.UsageError(str(problem)) from None
     except DatabaseError as problem:
         raise Failed(f"the database {settings.database} cannot be used: {problem}") from None
     except OSError as problem:

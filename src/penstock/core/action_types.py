@@ -16,12 +16,16 @@ from penstock.wire.errors import ValidationException
 
 __all__ = [
     "EVERYBODY",
+    "FUNCTION_TYPE",
+    "FUNCTION_TYPE_KEY",
     "ActionTypeRules",
     "ArtifactCount",
     "bind",
     "builtin",
+    "check_counts",
     "check_custom",
-    "check_update",
+    "check_properties",
+    "property_of_partner",
     "type_key",
 ]
 
@@ -45,7 +49,8 @@ class ActionTypeRules(Struct, frozen=True, rename="camel"):
     """An action type as declarations are judged by it.
 
     `timeout_seconds` is how long an action may take in all, `job_timeout_seconds` how long one of its jobs may; `None`
-    leaves it to the limits. An action declares commands, files and output variables only where `is_compute`, and
+    leaves it to the limits. `function_arn` is the function that does the jobs of a partner's type, where it is one that does
+    them. An action declares commands, files and output variables only where `is_compute`, and
     environment variables only where `takes_environment`.
     """
 
@@ -59,6 +64,7 @@ class ActionTypeRules(Struct, frozen=True, rename="camel"):
     is_v2_only: bool = False
     is_compute: bool = False
     takes_environment: bool = False
+    function_arn: str | None = None
 
     @classmethod
     def of_custom(cls, declared: wire.ActionType) -> "ActionTypeRules":
@@ -76,14 +82,16 @@ class ActionTypeRules(Struct, frozen=True, rename="camel"):
     def of_partner(cls, declared: wire.ActionTypeDeclaration) -> "ActionTypeRules":
         """The rules of a partner's action type; its actions may take as long as custom ones."""
         inputs, outputs = declared.input_artifact_details, declared.output_artifact_details
+        function = declared.executor.configuration.lambda_executor_configuration
         return cls(
             id=msgspec.convert(declared.id, wire.ActionTypeId, from_attributes=True),
             inputs=ArtifactCount(inputs.minimum_count, inputs.maximum_count),
             outputs=ArtifactCount(outputs.minimum_count, outputs.maximum_count),
-            properties=tuple(_property_of_partner(each) for each in declared.properties or ()),
+            properties=tuple(property_of_partner(each) for each in declared.properties or ()),
             settings=_settings_of_partner(declared.urls),
             timeout_seconds=limits.CUSTOM_ACTION_TIMEOUT_SECONDS,
-            job_timeout_seconds=declared.executor.job_timeout,
+            job_timeout_seconds=_job_timeout_seconds(declared.executor),
+            function_arn=function.lambda_function_arn if function is not None else None,
         )
 
     @property
@@ -144,19 +152,31 @@ def type_key(type_id: wire.ActionTypeId, account: str, region: str) -> str:
     return f"{partition}/{type_id.category}/{type_id.provider}/{type_id.version}"
 
 
+# The jobs of partners' functions: they are queued for the server's own worker, under a type that no declaration can name,
+# since its category is none of the API's.
+FUNCTION_TYPE = ActionTypeRules(
+    id=wire.ActionTypeId(category="Partner", owner="AWS", provider="Lambda", version="1"),  # type: ignore[arg-type]
+    inputs=ArtifactCount(0, 10),
+    outputs=ArtifactCount(0, 10),
+)
+FUNCTION_TYPE_KEY = type_key(FUNCTION_TYPE.id, account="", region="")
+
+
 def bind(action: wire.ActionDeclaration, rules: ActionTypeRules, key: str) -> ActionBinding:
     """What an action means from now on, whatever becomes of its type; `key` is the type's."""
     settings = rules.settings or wire.ActionTypeSettings()
     return ActionBinding(
-        type_key=key,
+        type_key=key if rules.function_arn is None else FUNCTION_TYPE_KEY,
         timeout_seconds=_timeout_seconds(action, rules),
-        query_property=rules.query_property,
+        # Polls for partners' jobs cannot name a value.
+        query_property=rules.query_property if rules.id.owner == "Custom" else None,
         job_timeout_seconds=rules.job_timeout_seconds,
         secret_keys=rules.secret_keys,
         is_approval=rules.id.category == "Approval",
         entity_url=settings.entity_url_template,
         execution_url=settings.execution_url_template,
         revision_url=settings.revision_url_template,
+        function_arn=rules.function_arn,
     )
 
 
@@ -164,31 +184,23 @@ def check_custom(request: wire.CreateCustomActionTypeInput) -> None:
     """Raise `ValidationException` if no action type can be made of the request."""
     if request.category == "Approval":
         raise ValidationException("A custom action type cannot have the category 'Approval'.")
-    for details in (request.input_artifact_details, request.output_artifact_details):
-        if details.minimum_count > details.maximum_count:
-            raise ValidationException(
-                f"Maximum Number of Artifacts ({details.maximum_count}) has to be greater than or equal to "
-                f"minimum ({details.minimum_count})."
-            )
+    check_counts(request.input_artifact_details, request.output_artifact_details)
     properties = {each.name: each for each in request.configuration_properties or ()}
-    _check_properties(request.configuration_properties or ())
+    check_properties(request.configuration_properties or ())
     for member, template in _templates(request.settings or wire.ActionTypeSettings()):
         _check_template(member, template, properties)
 
 
-def check_update(known: wire.ActionTypeDeclaration, wanted: wire.ActionTypeDeclaration) -> None:
-    """Raise `ValidationException` if the one cannot follow the other: pipelines that use the type must stay valid."""
-    was_optional = {each.name: each.optional for each in known.properties or ()}
-    for each in wanted.properties or ():
-        if each.optional:
-            continue
-        if each.name not in was_optional:
-            raise ValidationException(f"The new property '{each.name}' has to be optional.")
-        if was_optional[each.name]:
-            raise ValidationException(f"The property '{each.name}' is optional and cannot become required.")
+def check_counts(*counts: wire.ArtifactDetails | wire.ActionTypeArtifactDetails) -> None:
+    for count in counts:
+        if count.minimum_count > count.maximum_count:
+            raise ValidationException(
+                f"Maximum Number of Artifacts ({count.maximum_count}) has to be greater than or equal to "
+                f"minimum ({count.minimum_count})."
+            )
 
 
-def _check_properties(properties: tuple[wire.ActionConfigurationProperty, ...]) -> None:
+def check_properties(properties: tuple[wire.ActionConfigurationProperty, ...]) -> None:
     seen: set[str] = set()
     for each in properties:
         if each.name in seen:
@@ -244,7 +256,13 @@ def _timeout_seconds(action: wire.ActionDeclaration, rules: ActionTypeRules) -> 
     return limits.ACTION_TIMEOUT_SECONDS.get(kind, limits.DEFAULT_ACTION_TIMEOUT_SECONDS)
 
 
-def _property_of_partner(declared: wire.ActionTypeProperty) -> wire.ActionConfigurationProperty:
+def _job_timeout_seconds(executor: wire.ActionTypeExecutor) -> int | None:
+    if executor.job_timeout is None and executor.type == "Lambda":
+        return limits.PARTNER_FUNCTION_TIMEOUT_SECONDS
+    return executor.job_timeout
+
+
+def property_of_partner(declared: wire.ActionTypeProperty) -> wire.ActionConfigurationProperty:
     return wire.ActionConfigurationProperty(
         name=declared.name,
         required=not declared.optional,

@@ -34,6 +34,9 @@ ACTION_TIMEOUT_SECONDS = {
     "AWS/Invoke/StepFunctions": 7 * DAY,
 }
 
+# UG: action-types. One invocation of a partner's function; an action may take several
+PARTNER_FUNCTION_TIMEOUT_SECONDS = 15 * MINUTE
+
 # UG: limits, "concurrent action executions"
 PARALLEL_ACTIONS_MAX = 5
 
@@ -41,11 +44,20 @@ PARALLEL_ACTIONS_MAX = 5
 RULE_TIMEOUT_SECONDS = HOUR
 RULE_TIMEOUTS_SECONDS = {"Commands": 55 * MINUTE, "DeploymentWindow": 7 * DAY, "CloudWatchAlarm": 7 * DAY}
 
+# Logs are an addition of ours. The built-in commands cut theirs a good deal earlier
+RUN_LOG_BYTES_MAX = 16 * 1024 * 1024
+
 # UG: transitions. A transition that was off for longer does not resume what waited in front of it
 TRANSITION_RESUME_SECONDS = 30 * DAY
 
 # API: StartPipelineExecution names no time; ours
 REQUEST_TOKEN_SECONDS = DAY
+
+# The API says nothing of how long a page token is good; ours
+PAGE_TOKEN_SECONDS = DAY
+
+# STS's longest session. No token of any kind outlives it, so that a sealing key that was replaced can go at last
+TOKEN_SECONDS_MAX = 36 * HOUR
 
 # Observed: the service's own Jenkins plugin refreshes a job's credentials after 14 minutes
 JOB_CREDENTIALS_SECONDS = 15 * MINUTE

@@ -19,6 +19,7 @@ __all__ = [
     "Execution",
     "Gate",
     "Head",
+    "InvokedFunction",
     "Job",
     "JobStatus",
     "JobWork",
@@ -43,7 +44,8 @@ Gate = Literal["beforeEntry", "onSuccess", "onFailure"]
 class ActionBinding(Struct, frozen=True, omit_defaults=True):
     """What an action of a declaration means, settled when its pipeline version was made.
 
-    A later change or the deletion of the action type does not reach it.
+    A later change or the deletion of the action type does not reach it. `function_arn` is the partner's function that does
+    its jobs, where there is one.
     """
 
     type_key: str
@@ -55,6 +57,7 @@ class ActionBinding(Struct, frozen=True, omit_defaults=True):
     entity_url: str | None = None
     execution_url: str | None = None
     revision_url: str | None = None
+    function_arn: str | None = None
 
 
 class PipelineVersion(Struct, frozen=True):
@@ -243,6 +246,13 @@ class TypeId(Struct, frozen=True):
     version: str
 
 
+class InvokedFunction(Struct, frozen=True, rename="camel"):
+    """A partner's function, and how long it is given for one job."""
+
+    arn: str
+    timeout_seconds: int
+
+
 class JobWork(Struct, frozen=True, omit_defaults=True):
     """What a worker is told of a job, but for its credentials. Secret configuration values are sealed.
 
@@ -264,6 +274,7 @@ class JobWork(Struct, frozen=True, omit_defaults=True):
     declaration: wire.ActionDeclaration | None = None
     overrides: tuple[wire.SourceRevisionOverride, ...] = ()
     gate: Gate | None = None
+    function: InvokedFunction | None = None
 
 
 class Job(Struct, frozen=True, omit_defaults=True):

@@ -42,6 +42,7 @@ from penstock.core.effects import Effect, SetTimer, effects_of
 from penstock.core.events import (
     ActionEnded,
     ActionStarted,
+    AlarmSet,
     Event,
     JobEnded,
     JobOffered,
@@ -73,6 +74,9 @@ __all__ = ["Attempt", "RuleAttempt", "Step", "step"]
 # More rounds than any step takes: one takes an execution on by a group of actions or across a stage's edge, and 50 executions
 # in 50 stages of 50 groups are the most that there can be.
 _ROUNDS_MAX = 50 * 50 * 52
+_STARTS = (ActionStarted, JobOffered, AlarmSet)
+_OF_ATTEMPTS = (ActionStarted, ActionEnded, JobOffered, JobEnded)
+_OF_RULES = (RuleStarted, RuleEnded, RuleJobOffered, RuleJobEnded)
 
 
 class Attempt(Struct, frozen=True):
@@ -117,14 +121,14 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
         for event in fresh:
             state = evolve(state, event)
             effects.extend(effects_of(event))
-            if isinstance(event, ActionStarted | ActionEnded | JobOffered | JobEnded):
+            if isinstance(event, _OF_ATTEMPTS):
                 attempts[event.run_id] = _attempt(state, event)
-            elif isinstance(event, RuleStarted | RuleEnded | RuleJobOffered | RuleJobEnded):
+            elif isinstance(event, _OF_RULES):
                 rules[event.run_id] = _rule_attempt(state, event)
         events.extend(fresh)
         assert rounds_left > 0, "a step does not settle"
         rounds_left -= 1
-        fresh = _settle(state, moment)
+        fresh = [] if _is_settled(state, fresh) else _settle(state, moment)
     alarm_at = state.head.alarm_at
     if alarm_at is not None and alarm_at != before.head.alarm_at:
         effects.append(SetTimer("Deadline", state.head.id, alarm_at))
@@ -185,6 +189,11 @@ def _fire(state: Pipeline, command: TimerFired, moment: Moment) -> Iterator[Even
         trigger = wire.ExecutionTrigger(trigger_type="PollForSourceChanges", trigger_detail=source)
         return execution.start(state, StartExecution(trigger), moment)
     return deadline.fire(state, command, moment)
+
+
+def _is_settled(state: Pipeline, fresh: list[Event]) -> bool:
+    """Whether it is plain that nothing more can happen: actions were started, and no other execution is there."""
+    return len(state.executions) == 1 and all(isinstance(event, _STARTS) for event in fresh)
 
 
 def _settle(state: Pipeline, moment: Moment) -> list[Event]:

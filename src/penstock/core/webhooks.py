@@ -118,6 +118,9 @@ def _not_found(rule: wire.WebhookFilterRule, payload: Any, configuration: Mappin
 def _values(path: str, payload: Any) -> Iterator[str]:
     from jsonpath import JSONPathError
 
+    if isinstance(payload, str):
+        # The library would read a text as JSON once more, and nothing would count how often it looks into that.
+        return
     try:
         for match in _compiled(path).finditer(payload):
             yield _text(match.obj)

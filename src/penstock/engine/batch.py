@@ -36,6 +36,11 @@ from penstock.ports.storage import (
 __all__ = ["Batch", "JobGone", "PipelineGone"]
 
 
+# Named once: a union made anew for each event costs more than the question.
+_RESULTS = (JobSucceeded, JobFailed, JobLost)
+_STARTS = (ActionStarted, RuleStarted)
+
+
 class PipelineGone(Exception):
     """There is no pipeline of that id any more."""
 
@@ -71,6 +76,11 @@ class Batch:
     def load_jobs(self, job_ids: list[str]) -> None:
         """Have the rows of these jobs, which the commands of this batch decide on."""
         self._jobs.update(self._transaction.jobs(job_ids))
+
+    def load_pipelines(self, named: list[tuple[str, str]]) -> None:
+        """Have these pipelines at hand, and those of the jobs that were loaded."""
+        of_jobs = [(job.account, job.pipeline_id) for job in self._jobs.values()]
+        self._transaction.load_many([*named, *of_jobs])
 
     def find_job(self, job_id: str, account: str | None) -> Job:
         job = self._jobs.get(job_id)
@@ -125,8 +135,10 @@ class Batch:
 
     def _with_fresh_job(self, command: Command) -> Command:
         """Of two results for one job in one batch, the second must see what the first one did."""
-        if isinstance(command, JobSucceeded | JobFailed | JobLost):
-            return replace(command, job=self._jobs.get(command.job.id, command.job))
+        if isinstance(command, _RESULTS):
+            fresh = self._jobs.get(command.job.id)
+            if fresh is not None and fresh is not command.job:
+                return replace(command, job=fresh)
         return command
 
     def _load(self, account: str, pipeline_id: str) -> _Touched:
@@ -145,7 +157,7 @@ class Batch:
         touched.attempts.update(made.attempts)
         touched.rules.update(made.rules)
         for event in made.events:
-            if isinstance(event, ActionStarted | RuleStarted):
+            if isinstance(event, _STARTS):
                 artifacts = event.job.work.inputs if event.job is not None else ()
                 touched.inputs[event.run_id] = RunInput(event.configuration, artifacts)
         for effect in made.effects:
@@ -187,7 +199,7 @@ class Batch:
         )
         for (_, pipeline_id), touched in sorted(self._pipelines.items()):
             if touched.events:
-                _add_pipeline(changes, pipeline_id, touched, self._moment.now)
+                _add_pipeline(changes, pipeline_id, touched)
         self._transaction.write(changes)
         return self._topics(changes)
 
@@ -220,10 +232,10 @@ def _new_job(head: Head, effect: OfferJob) -> NewJob:
     )
 
 
-def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: float) -> None:
+def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched) -> None:
     account = touched.now.head.account
-    revision = touched.before.revision + 1
-    changes.aggregates.append(Aggregate(touched.now, revision))
+    is_head_changed = touched.now.head is not touched.before.pipeline.head
+    changes.aggregates.append(Aggregate(touched.now, touched.before.revision + is_head_changed, is_head_changed))
     known = touched.before.pipeline.executions
     for execution_id, execution in touched.now.executions.items():
         before = known.get(execution_id)
@@ -261,4 +273,3 @@ def _add_pipeline(changes: Changes, pipeline_id: str, touched: _Touched, now: fl
                 input=touched.inputs.get(run_id),
             )
         )
-    changes.events.append((account, pipeline_id, revision, now, tuple(touched.events)))

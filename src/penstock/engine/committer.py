@@ -148,7 +148,8 @@ class Committer:
         self._queue: deque[_Item] = deque()
         self._arrived = asyncio.Event()
         self.last_now = 0.0
-        self.failed: asyncio.Future[StorageLost] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[StorageLost] = self._loop.create_future()
         self.commits = 0
         self.committed = 0
 
@@ -196,7 +197,7 @@ class Committer:
             raise ServiceUnavailable("The server has lost its storage and is stopping")
         if len(self._queue) >= QUEUE_MAX:
             raise ThrottlingException
-        item = kind(asyncio.get_running_loop().create_future())
+        item = kind(self._loop.create_future())
         self._queue.append(item)
         self._arrived.set()
         return item
@@ -264,6 +265,7 @@ class Committer:
                 topics += _write(transaction, item, runs)
         if runs:
             steps.load_jobs([item.job_id for item in runs if item.job_id is not None])
+            steps.load_pipelines([(item.account or "", item.pipeline_id) for item in runs if item.job_id is None])
             for item in runs:
                 _decide(transaction, steps, item, now)
             topics += steps.write()

@@ -1,24 +1,25 @@
-"""The API's door: the life of a request on one page.
+"""The API's door: the life of a call on one page.
 
-    read ─► route ─► authenticate ─► decode ─► authorize ─► run ─► encode
+    route ─► authenticate ─► decode ─► authorize ─► run ─► encode
 
-Whatever goes wrong is an ApiError, answered with its own code and status; anything else is a fault of ours, logged with the
-request id and answered as InternalFailure, without a trace.
+Whatever goes wrong is an ApiError, answered with its own code and status; anything else is a fault of ours, logged and
+answered as InternalFailure, without a trace.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Callable
 
 from msgspec import Struct
 
-from penstock.http.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body, respond
+from penstock.http.asgi import BodyTooLarge
+from penstock.http.circumstances import Origin, circumstances
 from penstock.http.status import Metrics
+from penstock.http.throttle import Throttle
+from penstock.operations.authorization import authorize
 from penstock.operations.call import Call, Environment
 from penstock.operations.registry import HANDLERS, Route
-from penstock.operations.resources import resource_of
-from penstock.ports.identity import Principal, SignedRequest
+from penstock.ports.identity import SignedRequest
+from penstock.wire.catalog import TARGET_PREFIX
 from penstock.wire.codec import decode, encode
 from penstock.wire.errors import (
     ApiError,
@@ -27,10 +28,13 @@ from penstock.wire.errors import (
     UnknownOperationException,
     ValidationException,
 )
+from penstock.wire.shape import Operation
 
-__all__ = ["Api"]
+__all__ = ["BODY_BYTES_MAX", "HELD", "JSON", "TARGET", "Answer", "Api", "is_prompt", "refusal"]
 
 Headers = dict[bytes, bytes]
+# Status and body of an answer.
+Answer = tuple[int, bytes]
 
 log = logging.getLogger("penstock.api")
 
@@ -38,7 +42,26 @@ BODY_BYTES_MAX = 1024 * 1024
 WAIT_SECONDS_MAX = 20.0
 CONTINUE_SECONDS_MAX = 24 * 3600.0
 JSON = b"application/x-amz-json-1.1"
+TARGET = b"x-amz-target"
+HELD = b"x-penstock-wait-seconds"
 _JSON_TYPES = (b"application/x-amz-json-1.1", b"application/x-amz-json-1.0", b"application/json")
+
+
+_PROMPT = frozenset(
+    f"{TARGET_PREFIX}.{operation}".encode()
+    for operation in (
+        "AcknowledgeJob",
+        "AcknowledgeThirdPartyJob",
+        "GetJobDetails",
+        "GetThirdPartyJobDetails",
+        "PollForJobs",
+        "PollForThirdPartyJobs",
+        "PutJobFailureResult",
+        "PutJobSuccessResult",
+        "PutThirdPartyJobFailureResult",
+        "PutThirdPartyJobSuccessResult",
+    )
+)
 
 
 class RequestEntityTooLargeException(ApiError):
@@ -47,84 +70,83 @@ class RequestEntityTooLargeException(ApiError):
 
 
 class Api:
-    """ASGI: `POST /` with an `X-Amz-Target` header."""
+    """Answers `POST /` with an `X-Amz-Target` header."""
 
-    def __init__(self, environment: Environment, metrics: Metrics) -> None:
+    def __init__(self, environment: Environment, metrics: Metrics, throttle: Throttle | None = None) -> None:
         self._environment = environment
         self._metrics = metrics
+        self._throttle = throttle or Throttle()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: SignedRequest, headers: Headers, origin: Origin) -> Answer:
+        """The answer to a whole request, its headers once more by name."""
         target = "unknown"
         try:
-            headers = dict(scope["headers"])
-            route = _route(scope["method"], headers)
+            route = _route(request.method, headers)
             target = route.operation.name
-            body = encode(await self._serve(scope, receive, route, headers))
+            body = encode(await self.serve(route, request, headers, origin))
             status = 200
-        except ApiError as problem:
-            body, status = problem.body(), problem.status
-        except ClientGone:
-            return
-        except Exception:
-            log.exception("%s failed", target)
-            fault = InternalFailure("The request could not be carried out because of an internal failure")
-            body, status = fault.body(), fault.status
+        except Exception as problem:
+            body, status = refusal(problem, target)
         self._metrics.count(target, status)
-        await respond(send, status, body, JSON)
+        return status, body
 
-    async def _serve(self, scope: Scope, receive: Receive, route: Route, headers: Headers) -> Struct | None:
+    def too_large(self) -> Answer:
+        """The answer to a request of more than BODY_BYTES_MAX."""
+        body, status = refusal(BodyTooLarge(), "unknown")
+        self._metrics.count("unknown", status)
+        return status, body
+
+    async def serve(
+        self,
+        route: Route,
+        signed: SignedRequest,
+        headers: Headers,
+        origin: Origin,
+        *,
+        decode: Callable[[Operation, bytes], Struct] = decode,
+    ) -> Struct | None:
+        """What the operation answers, once the caller is known, the request decoded and the caller allowed.
+
+        Any failure of these is raised, for `refusal` to tell.
+        """
         environment = self._environment
         try:
-            body = await read_body(receive, BODY_BYTES_MAX)
-        except BodyTooLarge:
-            raise RequestEntityTooLargeException from None
-        signed = SignedRequest(
-            scope["method"], scope.get("raw_path", b"/"), scope["query_string"], scope["headers"], body
-        )
-        principal, region = await environment.door.authenticate(signed)
-        request = decode(route.operation, body)
-        if principal.kind != "root":
-            self._authorize(scope, route, request, principal, region)
+            principal, region = await environment.door.authenticate(signed)
+        except ApiError:
+            self._throttle.count_failure(origin.address)
+            raise
+        self._throttle.admit(principal)
+        request = decode(route.operation, signed.body)
         call = Call(
             principal,
             principal.account,
             region,
             environment,
-            _seconds(headers, b"x-penstock-wait-seconds", WAIT_SECONDS_MAX) or 0.0,
+            _seconds(headers, HELD, WAIT_SECONDS_MAX) or 0.0,
             _seconds(headers, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
         )
-        if call.wait_seconds > 0:
-            return await _while_connected(route.handler(request, call), receive)
+        if principal.kind != "root":
+            await authorize(call, route, request, circumstances(headers, origin))
         return await route.handler(request, call)
 
-    def _authorize(self, scope: Scope, route: Route, request: Any, principal: Principal, region: str) -> None:
-        client = scope.get("client")
-        context = {"aws:RequestedRegion": region, "aws:SourceIp": client[0] if client else ""}
-        resource = resource_of(route.operation.name, request, region, principal.account)
-        self._environment.door.allow(principal, route.iam_action, resource, context)
+
+def refusal(problem: Exception, target: str) -> tuple[bytes, int]:
+    """The body and the status of the answer to a request that failed; a fault of ours is logged."""
+    if isinstance(problem, BodyTooLarge):
+        problem = RequestEntityTooLargeException()
+    if not isinstance(problem, ApiError):
+        log.error("%s failed", target, exc_info=problem)
+        problem = InternalFailure("The request could not be carried out because of an internal failure")
+    return problem.body(), problem.status
 
 
-async def _while_connected(answer: Awaitable[Struct | None], receive: Receive) -> Struct | None:
-    """A held answer: given up when the client is gone, so that no job is handed to nobody. Raises ClientGone."""
-    answering = asyncio.ensure_future(answer)
-    leaving = asyncio.ensure_future(_disconnection(receive))
-    try:
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise ClientGone
-        return answering.result()
-    finally:
-        answering.cancel()
-        leaving.cancel()
-
-
-async def _disconnection(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def is_prompt(headers: Headers) -> bool:
+    """Whether the call is one that waits for the committer alone, if for anything."""
+    return headers.get(TARGET) in _PROMPT and HELD not in headers
 
 
 def _route(method: str, headers: Headers) -> Route:
-    route = HANDLERS.get(headers.get(b"x-amz-target", b"").decode("latin-1"))
+    route = HANDLERS.get(headers[TARGET].decode("latin-1"))
     if route is None or method != "POST":
         raise UnknownOperationException
     content_type = headers.get(b"content-type", b"")

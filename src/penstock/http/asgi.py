@@ -1,8 +1,9 @@
 """The little of ASGI that the doors share."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from random import getrandbits
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "Asgi",
@@ -15,7 +16,10 @@ __all__ = [
     "read_body",
     "request_id",
     "respond",
+    "while_connected",
 ]
+
+T = TypeVar("T")
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -59,6 +63,25 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes:
     if size > bytes_max:
         raise BodyTooLarge
     return b"".join(pieces)
+
+
+async def while_connected(answer: Awaitable[T], receive: Receive) -> T:
+    """A held answer: given up when the client is gone, so that no job is handed to nobody. Raises ClientGone."""
+    answering = asyncio.ensure_future(answer)
+    leaving = asyncio.ensure_future(_disconnection(receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientGone
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def request_id() -> bytes:

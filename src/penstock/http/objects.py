@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
+from penstock.http.circumstances import circumstances, origin_of
 from penstock.http.s3.body import Disconnected
 from penstock.http.s3.call import Answer, FileSpan, Receive, S3Call
 from penstock.http.s3.errors import S3Error, from_api_error
 from penstock.http.s3.request import read_request
 from penstock.http.s3.routes import permission, route_of
+from penstock.http.throttle import Throttle
 from penstock.ports.clock import Clock
 from penstock.ports.identity import Door, SignedRequest
 from penstock.ports.objects import ObjectCatalogue, ObjectFiles, Refused
@@ -35,11 +37,20 @@ PIECE_BYTES = 1 << 18
 class S3Surface:
     """An ASGI application that speaks S3, path style and, below localhost, host style."""
 
-    def __init__(self, door: Door, catalogue: ObjectCatalogue, files: ObjectFiles, clock: Clock) -> None:
+    def __init__(
+        self,
+        door: Door,
+        catalogue: ObjectCatalogue,
+        files: ObjectFiles,
+        clock: Clock,
+        *,
+        throttle: Throttle | None = None,
+    ) -> None:
         self._door = door
         self._catalogue = catalogue
         self._files = files
         self._clock = clock
+        self._throttle = throttle or Throttle()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         request_id = secrets.token_hex(8).upper()
@@ -79,12 +90,19 @@ class S3Surface:
 
     async def _handled(self, scope: dict[str, Any], receive: Receive) -> Answer:
         signed = SignedRequest(scope["method"], scope["raw_path"], scope["query_string"], list(scope["headers"]))
-        principal, region, body_check = await self._door.authenticate_s3(signed)
-        request = read_request(signed, scope["scheme"])
+        origin = origin_of(scope)
+        try:
+            principal, region, body_check = await self._door.authenticate_s3(signed)
+        except ApiError:
+            self._throttle.count_failure(origin.address)
+            raise
+        self._throttle.admit(principal)
+        request = read_request(signed)
         call = S3Call(
             request=request,
             principal=principal,
             region=region,
+            circumstances=circumstances(dict(signed.headers), origin),
             receive=receive,
             body_check=body_check,
             door=self._door,

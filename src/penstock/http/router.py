@@ -3,19 +3,17 @@
 from msgspec import Struct
 
 from penstock.http.asgi import Asgi, Receive, Scope, Send, header, respond
-from penstock.wire.errors import UnknownOperationException
 
 __all__ = ["Doors", "Router"]
 
 OWN = "/_penstock/"
-JSON = b"application/x-amz-json-1.1"
 
 
 class Doors(Struct, frozen=True):
     """The ASGI callables behind the port. `pages` are those under /_penstock/, by path; `hooks` takes all that is under
     its own."""
 
-    api: Asgi
+    query_form: Asgi
     sts: Asgi
     objects: Asgi
     console: Asgi
@@ -34,11 +32,9 @@ class Router:
         path: str = scope["path"]
         if path.startswith(OWN):
             return self._own(path)
-        if header(scope, b"x-amz-target") is not None:
-            return self._doors.api
-        if _is_signed_for_s3(scope) or path != "/" or _names_bucket(scope):
+        if _is_signed_for(scope, b"s3") or path != "/" or _names_bucket(scope):
             return self._doors.objects
-        if scope["method"] == "POST" or b"Action=" in scope["query_string"]:
+        if scope["method"] == "POST" or b"&Action=" in b"&" + scope["query_string"]:
             return self._form(scope)
         return _to_console if b"text/html" in (header(scope, b"accept") or b"") else self._doors.objects
 
@@ -50,15 +46,14 @@ class Router:
         return self._doors.pages.get(path, _not_found)
 
     def _form(self, scope: Scope) -> Asgi:
-        """A form or a query with an Action. The API's own query form is not built yet."""
-        scoped = b"/sts/aws4_request" in (header(scope, b"authorization") or b"")
-        return self._doors.sts if scoped or b"%2Fsts%2Faws4_request" in scope["query_string"] else _no_query_form
+        """A form or a query with an Action: of STS if it is signed for STS."""
+        return self._doors.sts if _is_signed_for(scope, b"sts") else self._doors.query_form
 
 
-def _is_signed_for_s3(scope: Scope) -> bool:
+def _is_signed_for(scope: Scope, service: bytes) -> bool:
     return (
-        b"/s3/aws4_request" in (header(scope, b"authorization") or b"")
-        or b"%2Fs3%2Faws4_request" in scope["query_string"]
+        b"/%b/aws4_request" % service in (header(scope, b"authorization") or b"")
+        or b"%%2F%b%%2Faws4_request" % service in scope["query_string"]
     )
 
 
@@ -74,10 +69,3 @@ async def _to_console(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 404, b"not found\n", b"text/plain")
-
-
-async def _no_query_form(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = UnknownOperationException(
-        "The query form of the API is not built yet: send JSON with an X-Amz-Target header"
-    )
-    await respond(send, problem.status, problem.body(), JSON)

@@ -1,14 +1,21 @@
 """Making, deleting, showing and listing action types; and finding those that a declaration names."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from operator import itemgetter
 
 import msgspec
 from msgspec.structs import replace
 
 from penstock.core import limits, rule_types
-from penstock.core.action_types import EVERYBODY, ActionTypeRules, check_custom, type_key
+from penstock.core.action_types import (
+    EVERYBODY,
+    FUNCTION_TYPE,
+    FUNCTION_TYPE_KEY,
+    ActionTypeRules,
+    check_custom,
+    type_key,
+)
 from penstock.engine.committer import Written
 from penstock.operations.call import Call
 from penstock.operations.paging import next_token, start_key
@@ -27,6 +34,7 @@ __all__ = [
     "known_action_type",
     "list_action_types",
     "may_see",
+    "may_use",
     "not_found",
     "partner_declaration",
 ]
@@ -37,14 +45,24 @@ ROWS_MAX = 200
 _OWNERS: dict[str, wire.ActionOwner] = {"AWS": "AWS", "ThirdParty": "ThirdParty"}
 _decode_custom = msgspec.json.Decoder(wire.ActionType).decode
 _decode_partner = msgspec.json.Decoder(wire.ActionTypeDeclaration).decode
+_KNOWN_RULES_MAX = 4096
+_known_rules: dict[str, tuple[ActionTypeRow, ActionTypeRules]] = {}
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(1024)
 def rules_of(row: ActionTypeRow) -> ActionTypeRules:
+    """The rules of a stored type. Readers keep rows, so that the same one comes again and again."""
+    known = _known_rules.get(row.type_key)
+    if known is not None and known[0] is row:
+        return known[1]
     if row.owner == "Custom":
-        return ActionTypeRules.of_custom(_decode_custom(row.document))
-    return ActionTypeRules.of_partner(_decode_partner(row.document))
+        rules = ActionTypeRules.of_custom(_decode_custom(row.document))
+    else:
+        rules = ActionTypeRules.of_partner(_decode_partner(row.document))
+    if len(_known_rules) >= _KNOWN_RULES_MAX:
+        _known_rules.clear()
+    _known_rules[row.type_key] = (row, rules)
+    return rules
 
 
 async def find_action_types(call: Call, declaration: wire.PipelineDeclaration) -> FindActionType:
@@ -54,31 +72,33 @@ async def find_action_types(call: Call, declaration: wire.PipelineDeclaration) -
         for action in stage.actions:
             identity = action.action_type_id
             if identity not in found:
-                found[identity] = await _rules(call, identity)
+                found[identity] = await _rules(call, type_key(identity, call.account, call.region))
     return found.get
 
 
-async def _rules(call: Call, identity: wire.ActionTypeId) -> ActionTypeRules | None:
-    key = type_key(identity, call.account, call.region)
+async def _rules(call: Call, key: str) -> ActionTypeRules | None:
     builtin = call.environment.action_types.get(key)
     if builtin is not None:
         return builtin
     row = await call.reader.action_type(key)
-    if row is None or row.deleted_at is not None or not _may_use(row, call.account):
+    if row is None or row.deleted_at is not None or not may_use(row, call.account):
         return None
     return rules_of(row)
 
 
-def _may_use(row: ActionTypeRow, account: str) -> bool:
+def may_use(row: ActionTypeRow, account: str) -> bool:
+    """Whether an account may declare actions of a type. UG: a partner's type is private until its permissions name others."""
     if row.owner == "Custom":
         return True
     permissions = partner_declaration(row).permissions
-    return permissions is None or not {account, EVERYBODY}.isdisjoint(permissions.allowed_accounts)
+    if permissions is None:
+        return row.account == account
+    return not {account, EVERYBODY}.isdisjoint(permissions.allowed_accounts)
 
 
 def may_see(row: ActionTypeRow, account: str) -> bool:
     """Whether an account may know of a type: it may use it, or it has made it."""
-    return row.account == account or _may_use(row, account)
+    return row.account == account or may_use(row, account)
 
 
 def partner_declaration(row: ActionTypeRow) -> wire.ActionTypeDeclaration:
@@ -86,10 +106,17 @@ def partner_declaration(row: ActionTypeRow) -> wire.ActionTypeDeclaration:
     return _decode_partner(row.document)
 
 
-async def known_action_type(call: Call, identity: wire.ActionTypeId) -> ActionTypeRules:
-    """The rules of a type that can be polled for, or ActionTypeNotFoundException. Types of rules are polled for as well."""
-    rule_type = rule_types.builtin().get(type_key(identity, call.account, call.region))
-    rules = rule_type.as_polled() if rule_type is not None else await _rules(call, identity)
+async def known_action_type(call: Call, identity: wire.ActionTypeId, key: str) -> ActionTypeRules:
+    """The rules of a type that can be polled for, or ActionTypeNotFoundException.
+
+    Types of rules are polled for as well, and so are partners' functions.
+    """
+    rules = await _rules(call, key)
+    if rules is None and key == FUNCTION_TYPE_KEY:
+        return FUNCTION_TYPE
+    if rules is None:
+        rule_type = rule_types.builtin().get(key)
+        rules = rule_type.as_polled() if rule_type is not None else None
     if rules is None:
         raise not_found(call, identity)
     return rules
@@ -210,7 +237,7 @@ async def _listed(
     known = [(key, rules) for key, rules in call.environment.action_types.items() if key > after]
     while True:
         rows = await call.reader.action_types(call.account, region, after, ROWS_MAX)
-        known += [(row.type_key, rules_of(row)) for row in rows if _may_use(row, call.account)]
+        known += [(row.type_key, rules_of(row)) for row in rows if may_use(row, call.account)]
         is_end = len(rows) < ROWS_MAX
         after = after if is_end else rows[-1].type_key
         # Of what lies behind the last row that was read, some may still be missing.

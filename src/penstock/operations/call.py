@@ -8,34 +8,46 @@ from penstock.core.action_types import ActionTypeRules
 from penstock.engine.committer import Committer
 from penstock.operations.polls import Polls
 from penstock.ports.artifacts import ScopedCredentials
+from penstock.ports.backup import Backups
 from penstock.ports.clock import Clock, Ids
 from penstock.ports.git_host import GitHost
 from penstock.ports.identity import Door, Principal
-from penstock.ports.secrets import Vault
+from penstock.ports.secrets import (
+    ACCESS_KEY_SECRET,
+    CONFIGURATION_SECRET,
+    CONNECTION_SECRET,
+    CONNECTION_TOKEN,
+    WEBHOOK_SECRET,
+    WEBHOOK_TOKEN,
+    KeyedVault,
+)
 from penstock.ports.storage import PipelineRow, Reader
 from penstock.ports.wakeup import Wakeup
-from penstock.wire.errors import PipelineNotFoundException
+from penstock.wire.errors import AccessDeniedException, PipelineNotFoundException
 
-__all__ = ["Call", "Environment", "find_pipeline"]
-
-# What secrets are sealed for: one that was sealed as a configuration value opens as nothing else.
-CONFIGURATION_SECRET = b"configuration"
-ACCESS_KEY_SECRET = b"access-key"
-WEBHOOK_SECRET = b"webhook-secret"
-WEBHOOK_TOKEN = b"webhook-token"
-CONNECTION_SECRET = b"connection-secret"
-CONNECTION_TOKEN = b"connection-token"
+__all__ = [
+    "ACCESS_KEY_SECRET",
+    "CONNECTION_SECRET",
+    "CONNECTION_TOKEN",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_TOKEN",
+    "Call",
+    "Environment",
+    "find_pipeline",
+    "require_root",
+]
 
 
 class Environment(Struct, frozen=True):
-    """What all calls share. `root_url` is where others reach the server; without a `git_host`, none can be asked."""
+    """What all calls share. `root_url` is where others reach the server; without a `git_host`, none can be asked, and without
+    `backups`, none are made."""
 
     reader: Reader
     committer: Committer
     wakeup: Wakeup
     clock: Clock
     ids: Ids
-    vault: Vault
+    vault: KeyedVault
     credentials: ScopedCredentials
     door: Door
     check_policy: Callable[[str], None]
@@ -46,6 +58,7 @@ class Environment(Struct, frozen=True):
     polls: Polls
     root_url: str = ""
     git_host: GitHost | None = None
+    backups: Backups | None = None
 
 
 class Call(Struct, frozen=True):
@@ -84,3 +97,11 @@ async def find_pipeline(call: Call, name: str) -> PipelineRow:
     if row is None:
         raise PipelineNotFoundException(f"Account '{call.account}' does not have a pipeline with name '{name}'")
     return row
+
+
+def require_root(call: Call, operation: str) -> None:
+    """Return if the server's root calls, else AccessDeniedException."""
+    if call.principal.kind != "root":
+        raise AccessDeniedException(
+            f"User: {call.principal.arn} is not authorized to perform: penstock:{operation}: only the server's root may"
+        )

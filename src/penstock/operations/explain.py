@@ -7,6 +7,7 @@ from penstock.core.model import ActionRun, Execution, Pipeline, RuleRun
 from penstock.core.waits import Wait, jobs_of, waits_of_execution
 from penstock.operations.call import Call, find_pipeline
 from penstock.operations.executions import find_execution
+from penstock.operations.links import live_tokens
 from penstock.operations.own_types import ExplainedEnding, ExplainedWait, ExplainPipelineInput, ExplainPipelineOutput
 from penstock.operations.polls import polled
 from penstock.operations.waiting import assembled, job_rows, query_of, standing
@@ -16,12 +17,16 @@ __all__ = ["explain_pipeline"]
 
 
 class _Scene(Struct, frozen=True):
-    """A pipeline at one time: its open executions and those asked for, their jobs and their waits."""
+    """A pipeline at one time: its open executions and those asked for, their jobs and their waits.
+
+    `silenced` are the clients whose jobs nobody can answer, since they have no valid token.
+    """
 
     state: Pipeline
     now: float
     rows: dict[str, JobRow]
     waits: dict[str, list[Wait]]
+    silenced: frozenset[str] = frozenset()
 
 
 async def explain_pipeline(request: ExplainPipelineInput, call: Call) -> ExplainPipelineOutput:
@@ -52,7 +57,13 @@ async def _scene(call: Call, row: PipelineRow, executions: list[Execution]) -> _
     jobs = {job_id: standing(state, found, call.account) for job_id, found in rows.items()}
     now = call.now
     waits = {execution.id: waits_of_execution(state, execution, now, jobs) for execution in state.executions.values()}
-    return _Scene(state, now, rows, waits)
+    return _Scene(state, now, rows, waits, await _silenced(call, rows, now))
+
+
+async def _silenced(call: Call, rows: dict[str, JobRow], now: float) -> frozenset[str]:
+    clients = {row.job.client_id for row in rows.values() if row.job.client_id is not None}
+    links = [await call.reader.partners.client(client_id) for client_id in clients]
+    return frozenset(link.client_id for link in links if link is not None and not live_tokens(link, now))
 
 
 def _explained(wait: Wait, hints: list[str]) -> ExplainedWait:
@@ -73,6 +84,11 @@ def _hints(call: Call, scene: _Scene, wait: Wait) -> list[str]:
     ahead = scene.waits.get(wait.ahead_id or "", [])
     hints = [each.sentence for each in ahead[:1]]
     row = scene.rows.get(wait.job_id or "")
+    if row is not None and row.job.client_id in scene.silenced:
+        hints.append(
+            "the account's link to the partner has no valid client token, so nobody can answer the job: "
+            "'penstock partner rotate' gives it one"
+        )
     if row is not None and row.work is not None:
         if row.job.status in ("Queued", "Dispatched") and row.visible_at <= scene.now:
             kind, query = row.work.action_type_id, query_of(scene.state, row)

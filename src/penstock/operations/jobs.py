@@ -3,6 +3,7 @@
 from penstock.core import limits
 from penstock.core.action_types import ActionTypeRules, type_key
 from penstock.core.commands import JobFailed, JobSucceeded
+from penstock.core.model import Job
 from penstock.operations.action_types import known_action_type
 from penstock.operations.call import Call
 from penstock.operations.polls import polled, poller, query_words
@@ -30,13 +31,16 @@ __all__ = [
 # The model names no maximum; more than this in one answer helps nobody.
 BATCH_MAX = 100
 _ENDED = ("Succeeded", "Failed", "TimedOut")
+_NO_JOBS = wire.PollForJobsOutput(jobs=())
 
 
 async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.PollForJobsOutput:
     """API: PollForJobs. What is returned is Dispatched under a fresh nonce; the oldest jobs come first."""
-    identity = request.action_type_id
-    query_key = await _admitted(request, call)
-    claimed = await claim_jobs(call, type_key(identity, call.account, call.region), query_key, request.max_batch_size)
+    key = type_key(request.action_type_id, call.account, call.region)
+    query_key = await _admitted(request, call, key)
+    claimed = await claim_jobs(call, key, query_key, request.max_batch_size)
+    if not claimed:
+        return _NO_JOBS
     jobs = tuple(
         wire.Job(
             id=job.id,
@@ -49,18 +53,18 @@ async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.Poll
     return wire.PollForJobsOutput(jobs=jobs)
 
 
-async def _admitted(request: wire.PollForJobsInput, call: Call) -> str:
+async def _admitted(request: wire.PollForJobsInput, call: Call, key: str) -> str:
     """The query value of the jobs that the poll may take. A poll that is refused is remembered too."""
     identity, query, refused = request.action_type_id, request.query_param, ""
     try:
         if identity.owner != "Custom":
             _require_built_in_worker(call, identity)
-        return _query_key(await known_action_type(call, identity), query)
+        return _query_key(await known_action_type(call, identity, key), query)
     except (ActionTypeNotFoundException, ValidationException) as problem:
         refused = type(problem).__name__
         raise
     finally:
-        what = polled(identity, call.account, call.region, query_words(query), refused)
+        what = polled(identity, call.account, call.region, query_words(query) if query else "", refused)
         call.environment.polls.record(what, poller(call.principal), call.now)
 
 
@@ -97,9 +101,9 @@ def _query_key(rules: ActionTypeRules, query: dict[str, str] | None) -> str:
 async def claim_jobs(call: Call, key: str, query_key: str, jobs_max: int | None) -> list[ClaimedJob]:
     """Take jobs off the board; hold the call for `call.wait_seconds` while there are none."""
     jobs_max = min(jobs_max or 1, BATCH_MAX)
-    deadline = call.now + call.wait_seconds
+    now = call.now
+    deadline = now + call.wait_seconds
     while True:
-        now = call.now
         if await call.reader.has_claimable(key, query_key, now):
             jobs = await call.committer.claim(_claim(call, key, query_key, jobs_max, now))
             if jobs:
@@ -110,6 +114,7 @@ async def claim_jobs(call: Call, key: str, query_key: str, jobs_max: int | None)
         until = min(deadline, max(visible_at, now + 0.005))
         if not await call.environment.wakeup.wait((f"jobs:{key}",), until - now):
             return []
+        now = call.now
 
 
 def _claim(call: Call, key: str, query_key: str, jobs_max: int, now: float) -> Claim:
@@ -127,7 +132,7 @@ def _claim(call: Call, key: str, query_key: str, jobs_max: int, now: float) -> C
 
 async def acknowledge_job(request: wire.AcknowledgeJobInput, call: Call) -> wire.AcknowledgeJobOutput:
     """API: AcknowledgeJob. The same nonce gets the same answer again, as long as the job was not handed out anew."""
-    asked = Acknowledgement(request.job_id, request.nonce, call.account, call.now)
+    asked = Acknowledgement(request.job_id, request.nonce, call.account, call.now, call.region)
     status = await call.committer.acknowledge(asked)
     return wire.AcknowledgeJobOutput(status=checked_status(status, request.job_id))
 
@@ -154,7 +159,15 @@ async def _own_job(call: Call, job_id: str) -> JobRow:
     row = await call.reader.job(job_id)
     if row is None or row.job.account != call.account:
         raise JobNotFoundException(f"The job '{job_id}' does not exist")
+    _of_region(row.job, call)
     return row
+
+
+def _of_region(job: Job, call: Call) -> Job:
+    """The job, if it is of the caller's region: each is a world of its own."""
+    if job.region != call.region:
+        raise JobNotFoundException(f"The job '{job.id}' does not exist")
+    return job
 
 
 async def put_job_success_result(request: wire.PutJobSuccessResultInput, call: Call) -> None:
@@ -167,7 +180,7 @@ async def put_job_success_result(request: wire.PutJobSuccessResultInput, call: C
             request.job_id,
             call.account,
             lambda job: JobSucceeded(
-                job,
+                _of_region(job, call),
                 request.current_revision,
                 request.continuation_token,
                 pause,
@@ -196,5 +209,5 @@ async def put_job_failure_result(request: wire.PutJobFailureResultInput, call: C
     """API: PutJobFailureResult."""
     with as_api_errors():
         await call.committer.submit_result(
-            request.job_id, call.account, lambda job: JobFailed(job, request.failure_details)
+            request.job_id, call.account, lambda job: JobFailed(_of_region(job, call), request.failure_details)
         )

@@ -1,11 +1,12 @@
 """Opaque page tokens over keysets.
 
 A token is the key of the last row, sealed for the operation, the caller's partition and the filters: one that was changed,
-made up or taken from another listing opens as nothing.
+made up or taken from another listing opens as nothing. It is good for a day, and so a sealing key need not be kept for ever.
 """
 
 import msgspec
 
+from penstock.core import limits
 from penstock.operations.call import Call
 from penstock.wire.errors import InvalidNextTokenException
 
@@ -17,7 +18,8 @@ _decode = msgspec.json.Decoder(Key).decode
 
 def next_token(call: Call, listing: str, key: Key) -> str:
     """The token of the page that follows the row with this key. `listing` names the operation and its filters."""
-    return call.environment.vault.seal(msgspec.json.encode(key).decode(), _context(call, listing))
+    dated = [int(call.now) + limits.PAGE_TOKEN_SECONDS, *key]
+    return call.environment.vault.seal(msgspec.json.encode(dated).decode(), _context(call, listing))
 
 
 def start_key(call: Call, listing: str, token: str | None) -> Key | None:
@@ -25,9 +27,12 @@ def start_key(call: Call, listing: str, token: str | None) -> Key | None:
     if token is None:
         return None
     try:
-        return _decode(call.environment.vault.open(token, _context(call, listing)))
+        expires_at, *key = _decode(call.environment.vault.open(token, _context(call, listing)))
     except (ValueError, msgspec.MsgspecError):
         raise InvalidNextTokenException("The next token was not given out for this listing") from None
+    if not isinstance(expires_at, int) or call.now >= expires_at:
+        raise InvalidNextTokenException("The next token has expired: begin the listing anew")
+    return key
 
 
 def _context(call: Call, listing: str) -> bytes:

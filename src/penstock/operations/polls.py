@@ -4,6 +4,7 @@ A poll costs one entry, or the renewal of one. The latest are kept, and what is 
 that was forgotten, or since the server started.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from penstock.core.model import TypeId
@@ -19,6 +20,8 @@ KEPT_MAX = 4096
 # A worker that polls does so at least about this often; AWS's own sample takes 30 seconds.
 RECENT_SECONDS = 60.0
 NEAR_MISSES_MAX = 4
+# A worker that asks again within this time is not noted anew: most polls cost nothing.
+FRESH_SECONDS = 1.0
 
 
 class Polled(NamedTuple):
@@ -42,6 +45,7 @@ class _Last:
         self.who = ""
 
 
+@lru_cache(KEPT_MAX)
 def polled(
     identity: wire.ActionTypeId | TypeId, account: str, region: str, query: str = "", refused: str = ""
 ) -> Polled:
@@ -72,6 +76,9 @@ class Polls:
 
     def record(self, what: Polled, who: str, now: float) -> None:
         """Somebody polled: an answer with jobs or without, or a refusal."""
+        last = self._last.get(what)
+        if last is not None and last.who == who and 0.0 <= now - last.at < FRESH_SECONDS:
+            return
         # The dict is in the order of the last polls, so the first entry is the one to forget.
         last = self._last.pop(what, None)
         if last is None:

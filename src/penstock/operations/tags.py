@@ -7,7 +7,7 @@ from penstock.engine.committer import Written
 from penstock.operations.call import Call
 from penstock.ports.storage import Transaction
 from penstock.wire import types as wire
-from penstock.wire.arn import Arn, parse
+from penstock.wire.arn import Arn, parse, partition_of
 from penstock.wire.errors import (
     InvalidArnException,
     InvalidNextTokenException,
@@ -50,7 +50,7 @@ async def _resource(call: Call, text: str) -> str:
         kind = arn.kind
     except ValueError:
         raise InvalidArnException(f"The ARN '{text}' is not that of a resource that has tags") from None
-    if (arn.account, arn.region) != (call.account, call.region):
+    if (arn.partition, arn.account, arn.region) != (partition_of(call.region), call.account, call.region):
         raise ResourceNotFoundException(f"The resource '{text}' does not exist in account '{call.account}'")
     if kind == "pipeline":
         await _require_pipeline(call, arn.names[0])

@@ -4,8 +4,6 @@ A partner works for many accounts. It learns a job's client id from the poll, an
 may see and answer the job; what the job is and its nonce it learns only then.
 """
 
-import hmac
-
 import msgspec
 
 from penstock.core.action_types import type_key
@@ -13,6 +11,7 @@ from penstock.core.commands import JobFailed, JobSucceeded
 from penstock.engine.committer import Written
 from penstock.operations.call import Call
 from penstock.operations.jobs import checked_status, claim_jobs, continue_seconds
+from penstock.operations.links import opens
 from penstock.operations.polls import polled, poller
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.work import third_party_job_data
@@ -57,13 +56,16 @@ async def poll_for_third_party_jobs(
 
 
 def _may_poll(row: ActionTypeRow, call: Call) -> bool:
-    """Where a type names nobody, the account that registered it polls."""
+    """Where a type names nobody, the account that registered it polls; where a function does the jobs, nobody does."""
     configuration = _decode(row.document).executor.configuration.job_worker_executor_configuration
-    accounts = configuration.polling_accounts if configuration is not None else None
-    principals = configuration.polling_service_principals if configuration is not None else None
+    if configuration is None:
+        return False
+    accounts, principals = configuration.polling_accounts, configuration.polling_service_principals
     if not accounts and not principals:
         return call.account == row.account
-    return call.account in (accounts or ()) or call.principal.arn in (principals or ())
+    # Whoever names a role means its sessions.
+    caller = {call.principal.arn, call.principal.identity_arn}
+    return call.account in (accounts or ()) or not caller.isdisjoint(principals or ())
 
 
 async def _client_job(call: Call, job_id: str, client_token: str) -> JobRow:
@@ -73,9 +75,9 @@ async def _client_job(call: Call, job_id: str, client_token: str) -> JobRow:
         raise JobNotFoundException(f"The job '{job_id}' does not exist")
     if row.job.client_id is None:
         raise InvalidJobException(f"The job '{job_id}' is not a partner's job")
-    link = await call.reader.client(row.job.client_id)
+    link = await call.reader.partners.client(row.job.client_id)
     given = call.environment.vault.fingerprint(client_token)
-    if link is None or not hmac.compare_digest(link.token_hash, given):
+    if link is None or not opens(link, given, call.now):
         raise InvalidClientTokenException("The client token is not that of the client whose job this is")
     return row
 

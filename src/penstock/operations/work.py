@@ -11,12 +11,13 @@ from penstock.ports.artifacts import Location, Scope
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 
-__all__ = ["DECLARATION_KEY", "GATE_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
+__all__ = ["DECLARATION_KEY", "FUNCTION_KEY", "GATE_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
 
 # Beside its configuration, a built-in action has members that JobData has no place for.
 DECLARATION_KEY = "penstock:declaration"
 OVERRIDES_KEY = "penstock:overrides"
 GATE_KEY = "penstock:gate"
+FUNCTION_KEY = "penstock:function"
 
 
 def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.JobData:
@@ -65,6 +66,8 @@ def _configuration(call: Call, work: JobWork) -> dict[str, str]:
         }
     if work.gate is not None:
         configuration = {**configuration, GATE_KEY: work.gate}
+    if work.function is not None:
+        configuration = {**configuration, FUNCTION_KEY: json.encode(work.function).decode()}
     if work.declaration is not None:
         configuration = {**configuration, DECLARATION_KEY: json.encode(work.declaration).decode()}
         if work.overrides:

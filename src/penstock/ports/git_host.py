@@ -1,18 +1,19 @@
 """Asking a git host to deliver its events here."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from msgspec import Struct
+from penstock.wire.shape import Concealing
 
 __all__ = ["GitHost", "GitHostRefused", "Hook"]
 
 
-class Hook(Struct, frozen=True):
+class Hook(Concealing, frozen=True):
     """A webhook of a repository: where its pushes are delivered to, and the secret that signs them.
 
     `token` is what the repository's owner gave to act in their name; `id` is the host's, once it knows the webhook.
     """
 
+    CONCEALED: ClassVar[frozenset[str]] = frozenset({"token", "url", "secret"})
     owner: str
     repository: str
     token: str

@@ -12,6 +12,8 @@ from msgspec import Struct
 __all__ = [
     "AFTER_ALL_KEYS",
     "ALWAYS",
+    "BUCKET_UPLOADS_MAX",
+    "KEY_UPLOADS_MAX",
     "NULL_VERSION",
     "BucketRow",
     "Checksum",
@@ -36,6 +38,9 @@ Versioning = Literal["", "Enabled", "Suspended"]
 ChecksumKind = Literal["FULL_OBJECT", "COMPOSITE"]
 
 NULL_VERSION = "null"
+# Multipart uploads under way. S3 has no such bounds; here nothing else would keep a job from beginning more and more of them
+BUCKET_UPLOADS_MAX = 10_000
+KEY_UPLOADS_MAX = 100
 # Keys have at most 1,024 bytes of UTF-8, so each of them sorts before this.
 AFTER_ALL_KEYS = "\U0010ffff" * 257
 
@@ -220,7 +225,7 @@ class ObjectCatalogue(Protocol):
         """Delete all of them at once. What is not there counts as deleted. Refused: NoSuchBucket."""
 
     async def create_upload(self, upload: UploadRow) -> None:
-        """Refused: NoSuchBucket."""
+        """Refused: NoSuchBucket, TooManyUploads (under way in the bucket, or for the key)."""
 
     async def find_upload(self, name: ObjectName, upload_id: str) -> UploadRow | None: ...
 
@@ -241,6 +246,9 @@ class ObjectCatalogue(Protocol):
 
     async def abort_upload(self, name: ObjectName, upload_id: str) -> list[str]:
         """Refused: NoSuchUpload."""
+
+    async def stale_uploads(self, before: float, limit: int) -> list[UploadRow]:
+        """Uploads that were begun before that time, of all accounts, the oldest first."""
 
     async def named_files(self, files: Sequence[str]) -> set[str]:
         """Those of the files that a row names."""

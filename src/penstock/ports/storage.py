@@ -10,7 +10,6 @@ from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from penstock.core.events import Event
 from penstock.core.model import (
     ActionRun,
     Artifact,
@@ -24,6 +23,9 @@ from penstock.core.model import (
     PipelineVersion,
     RuleRun,
 )
+from penstock.ports.partners import PartnerReads, PartnerWrites
+from penstock.ports.principals import PrincipalReads, PrincipalWrites
+from penstock.ports.sealed import SealedReads, SealedWrites
 from penstock.ports.webhooks import WebhookReads, WebhookWrites
 
 __all__ = [
@@ -40,8 +42,6 @@ __all__ = [
     "EndedJob",
     "ExecutionRow",
     "JobRow",
-    "KeyRow",
-    "Link",
     "LogLine",
     "NewJob",
     "PipelineRow",
@@ -80,10 +80,14 @@ class PipelineRow(Struct, frozen=True):
 
 
 class Aggregate(Struct, frozen=True):
-    """A pipeline as loaded for a decision; `revision` counts its commits."""
+    """A pipeline as loaded for a decision; `revision` counts how often its head was written.
+
+    While a transaction has it, no other one may change it.
+    """
 
     pipeline: Pipeline
     revision: int
+    is_head_changed: bool = False
 
 
 class ExecutionRow(Struct, frozen=True):
@@ -206,7 +210,6 @@ class Changes(Struct):
     jobs_ended: list[EndedJob] = []
     timers_set: list[TimerRow] = []
     timers_cleared: list[tuple[str, str, str]] = []
-    events: list[tuple[str, str, int, float, tuple[Event, ...]]] = []
 
 
 class Claim(Struct, frozen=True):
@@ -249,12 +252,13 @@ class JobRow(Struct, frozen=True):
 
 
 class Acknowledgement(Struct, frozen=True):
-    """`account` is None for a partner, whose jobs belong to other accounts."""
+    """`account` is None for a partner, whose jobs belong to other accounts; so is `region` then."""
 
     job_id: str
     nonce: str
     account: str | None
     now: float
+    region: str | None = None
 
 
 Acknowledged = JobStatus | Literal["InvalidNonce", "JobNotFound"]
@@ -273,29 +277,6 @@ class ActionTypeRow(Struct, frozen=True):
     document: bytes
     created_at: float
     deleted_at: float | None = None
-
-
-class Link(Struct, frozen=True):
-    """An account's link to a partner's action types. The token is kept as a keyed hash."""
-
-    account: str
-    provider: str
-    version: str
-    client_id: str
-    token_hash: bytes
-    created_at: float
-
-
-class KeyRow(Struct, frozen=True):
-    """A principal's key pair, its secret sealed. `policies` are IAM policy documents as JSON text."""
-
-    access_key_id: str
-    account: str
-    name: str
-    arn: str
-    secret: str
-    policies: tuple[str, ...]
-    created_at: float
 
 
 class SourceRevision(Struct, frozen=True):
@@ -329,6 +310,15 @@ class Reader(Protocol):
 
     @property
     def webhooks(self) -> WebhookReads: ...
+
+    @property
+    def sealed(self) -> SealedReads: ...
+
+    @property
+    def partners(self) -> PartnerReads: ...
+
+    @property
+    def principals(self) -> PrincipalReads: ...
 
     async def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
 
@@ -393,12 +383,6 @@ class Reader(Protocol):
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
         """The account's custom types and every partner type, deleted ones left out."""
 
-    async def link(self, account: str, provider: str, version: str) -> Link | None: ...
-
-    async def client(self, client_id: str) -> Link | None: ...
-
-    async def access_key(self, access_key_id: str) -> KeyRow | None: ...
-
     async def tags(self, account: str, arn: str) -> dict[str, str]: ...
 
     async def log(self, account: str, run_id: str, after: int, rows_max: int) -> list[LogLine]: ...
@@ -410,10 +394,22 @@ class Transaction(Protocol):
     @property
     def webhooks(self) -> WebhookWrites: ...
 
+    @property
+    def sealed(self) -> SealedWrites: ...
+
+    @property
+    def partners(self) -> PartnerWrites: ...
+
+    @property
+    def principals(self) -> PrincipalWrites: ...
+
     def part(self) -> AbstractContextManager[None]:
         """A part of the transaction: what raises within it leaves nothing of the part, and the rest stands."""
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None: ...
+
+    def load_many(self, pipelines: Sequence[tuple[str, str]]) -> None:
+        """Have these at hand, by account and id: `load` is about to be asked for most of them."""
 
     def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
         """One execution, ended or not."""
@@ -467,21 +463,17 @@ class Transaction(Protocol):
 
     def put_action_type(self, row: ActionTypeRow) -> None: ...
 
-    def has_partner_type(self, provider: str, version: str) -> bool: ...
-
-    def put_link(self, row: Link) -> None: ...
-
-    def link(self, account: str, provider: str, version: str) -> Link | None: ...
-
-    def has_principal(self, account: str, name: str) -> bool: ...
-
-    def put_key(self, row: KeyRow) -> None: ...
+    def partner_types(self, provider: str, version: str) -> list[ActionTypeRow]:
+        """Those of a partner under one version, one a category."""
 
     def tags(self, account: str, arn: str) -> dict[str, str]: ...
 
     def set_tags(self, account: str, arn: str, tags: dict[str, str]) -> None: ...
 
     def append_log(self, account: str, run_id: str, text: str, at: float) -> None: ...
+
+    def log_size(self, account: str, run_id: str) -> int:
+        """How many bytes the log of that run takes up, a little more than its text has."""
 
 
 class Storage(Protocol):

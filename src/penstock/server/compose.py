@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 from uuid import uuid4
@@ -13,28 +14,40 @@ from uuid import uuid4
 from msgspec import Struct
 
 from penstock import __version__
-from penstock.artifacts.files import LocalFiles, sweep
+from penstock.artifacts.files import sweep
+from penstock.artifacts.holding import HoldingFiles
 from penstock.auth import policy
 from penstock.auth.door import make_door
-from penstock.auth.seal import Sealer, load_key
+from penstock.auth.key_file import open_sealer
+from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
 from penstock.console.page import Console
 from penstock.core.action_types import builtin
 from penstock.engine.committer import Committer, Written
 from penstock.http.api import Api
 from penstock.http.asgi import Asgi
+from penstock.http.cors import Cors
 from penstock.http.hooks import Hooks
 from penstock.http.objects import S3Surface
+from penstock.http.openapi import PATH as OPENAPI
+from penstock.http.openapi import OpenApi
 from penstock.http.pages import LocalPage
+from penstock.http.query_form import QueryForm
 from penstock.http.router import Doors, Router
 from penstock.http.status import Metrics, StatusPages
 from penstock.http.sts import Sts
+from penstock.http.throttle import Throttle
 from penstock.operations.call import ACCESS_KEY_SECRET, Environment
 from penstock.operations.polls import Polls
+from penstock.ports.backup import BackupKeys
 from penstock.ports.git_host import GitHost
-from penstock.ports.identity import AccessKey, Door, Principal
+from penstock.ports.identity import AccessKey, Principal
+from penstock.ports.principals import PrincipalRow
 from penstock.ports.storage import Reader
+from penstock.server.archivist import Order
+from penstock.server.backups import LocalBackups
 from penstock.server.credentials import RootKeys, load_root_keys
+from penstock.server.ground import check_finished
 from penstock.server.settings import Settings
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.storage.sqlite.objects import SqliteObjects
@@ -57,30 +70,60 @@ class SystemClock:
 
     def now(self) -> float:
         steady = time.monotonic()
-        self._ahead = max(self._ahead, time.time() - steady)
+        ahead = time.time() - steady
+        if ahead > self._ahead:
+            self._ahead = ahead
         return steady + self._ahead
 
 
 class UuidIds:
+    """UUIDs of version 7 (RFC 9562): they begin with the time, so that rows that are made together lie together in an index."""
+
+    def __init__(self) -> None:
+        self._random: list[str] = []
+        self._millisecond = 0
+        self._front = ""
+
     def new(self) -> str:
-        # As uuid.uuid4, at half the cost: a step makes several.
-        text = os.urandom(16).hex()
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+        if not self._random:
+            # Asking the system for each costs as much as all the rest.
+            bits = os.urandom(1280).hex()
+            self._random = [_random_part(bits[start : start + 20]) for start in range(0, len(bits), 20)]
+        millisecond = time.time_ns() // 1_000_000
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            at = f"{millisecond:012x}"
+            self._front = f"{at[:8]}-{at[8:]}-7"
+        return self._front + self._random.pop()
+
+
+def _random_part(bits: str) -> str:
+    """The rest of a UUID behind its time and version: 74 random bits, and the two of its variant."""
+    return f"{bits[:3]}-{'89ab'[int(bits[3], 16) & 3]}{bits[4:7]}-{bits[7:19]}"
 
 
 class StoredKeys:
-    """Long-lived keys from the database, their secrets opened."""
+    """Long-lived keys and their principals from the database, secrets opened."""
 
     def __init__(self, reader: Reader, sealer: Sealer) -> None:
         self._reader = reader
         self._sealer = sealer
 
     async def find(self, access_key_id: str) -> AccessKey | None:
-        row = await self._reader.access_key(access_key_id)
-        if row is None:
+        row = await self._reader.principals.access_key(access_key_id)
+        holder = await self._reader.principals.principal(row.account, row.name) if row is not None else None
+        if row is None or holder is None:
             return None
-        principal = Principal(row.arn, row.account, "user", row.access_key_id, row.policies)
-        return AccessKey(row.access_key_id, self._sealer.open(row.secret, ACCESS_KEY_SECRET), principal)
+        secret = self._sealer.open(row.secret, ACCESS_KEY_SECRET)
+        return AccessKey(access_key_id, secret, _stored_principal(holder, access_key_id))
+
+    async def principal(self, principal_id: str) -> Principal | None:
+        row = await self._reader.principals.principal_of_id(principal_id)
+        return _stored_principal(row) if row is not None else None
+
+
+def _stored_principal(row: PrincipalRow, access_key_id: str = "") -> Principal:
+    return Principal(row.arn, row.account, row.kind, access_key_id, row.policies, id=row.id, name=row.name)
 
 
 class Installation(Struct):
@@ -93,7 +136,9 @@ class Installation(Struct):
     clock: SystemClock
     environment: Environment
     app: Asgi
+    api: Api
     providers: list[Provider]
+    throttle: Throttle
     sweep: Callable[[float], "asyncio.Future[int]"]
     is_serving: bool = True
 
@@ -101,14 +146,12 @@ class Installation(Struct):
 def compose(settings: Settings, executor: str, url: str) -> Installation:
     """Open everything. `executor` is where commands run, `url` where the server is. Raises DatabaseInUse, SchemaTooNew or
     ValueError."""
+    check_finished(settings.data_dir)
     git_host, root_url = _git_host(), _address("PENSTOCK_PUBLIC_URL") or url
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sealer = Sealer(load_key(settings.key_file or settings.data_dir / "key", _key_in_environment()))
-    given = (
-        RootKeys(settings.root_access_key_id, settings.root_secret_access_key) if settings.root_access_key_id else None
-    )
+    sealer = open_sealer(settings.key_file or settings.data_dir / "key", _key_in_environment())
     storage = SqliteStorage(settings.database)
-    root = load_root_keys(settings.data_dir, given)
+    root = _root_keys(settings)
     clock, wakeup, sessions = SystemClock(), LocalWakeup(), Sessions(sealer)
     door = make_door(
         settings.auth,
@@ -119,13 +162,10 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         region=settings.region,
     )
     providers = _providers(settings, executor)
-    served = frozenset(
-        f"{kind.owner}/{kind.category}/{kind.provider}/{kind.version}"
-        for provider in providers
-        for kind in provider.action_types
-    )
-    committer = Committer(storage, wakeup, clock, UuidIds(), served)
+    committer = Committer(storage, wakeup, clock, UuidIds(), _served(providers))
     catalogue = SqliteObjects(storage.reading, _object_commits(committer), tell_watchers)
+    files, metrics = HoldingFiles(settings.artifacts), Metrics()
+    backups = _backups(settings, files, catalogue, clock)
     environment = Environment(
         reader=storage.reader,
         committer=committer,
@@ -143,8 +183,9 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         polls=Polls(clock.now()),
         root_url=root_url,
         git_host=git_host,
+        backups=backups,
     )
-    files = LocalFiles(settings.artifacts)
+    throttle = Throttle(settings.requests_per_second)
     installation = Installation(
         settings=settings,
         storage=storage,
@@ -153,11 +194,43 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         clock=clock,
         environment=environment,
         app=_unbuilt,
+        api=Api(environment, metrics, throttle),
         providers=providers,
-        sweep=lambda now: asyncio.ensure_future(sweep(files, catalogue, now)),
+        throttle=throttle,
+        sweep=lambda now: asyncio.ensure_future(_sweep(files, catalogue, backups, now)),
     )
-    installation.app = _doors(installation, door, S3Surface(door, catalogue, files, clock))
+    installation.app = _doors(installation, metrics, S3Surface(door, catalogue, files, clock, throttle=throttle))
     return installation
+
+
+def _served(providers: list[Provider]) -> frozenset[str]:
+    """The type keys of what these work on."""
+    kinds = (kind for provider in providers for kind in provider.action_types)
+    return frozenset(f"{kind.owner}/{kind.category}/{kind.provider}/{kind.version}" for kind in kinds)
+
+
+async def _sweep(files: HoldingFiles, catalogue: SqliteObjects, backups: LocalBackups, now: float) -> int:
+    await backups.sweep(now)
+    return await sweep(files, catalogue, now)
+
+
+def _backups(settings: Settings, files: HoldingFiles, catalogue: SqliteObjects, clock: SystemClock) -> LocalBackups:
+    order = Order(
+        database=str(settings.database.absolute()),
+        artifacts=str(settings.artifacts.absolute()),
+        with_artifacts=True,
+        account=settings.account_id,
+        region=settings.region,
+        taken_at=0.0,
+    )
+    return LocalBackups(order, partial(_backup_keys, settings), files=files, catalogue=catalogue, clock=clock)
+
+
+def _backup_keys(settings: Settings) -> BackupKeys:
+    """What opens the secrets, as it lies in files; a key from the environment lies in none."""
+    credentials = (settings.data_dir / "credentials").read_text(encoding="utf-8")
+    path = None if _key_in_environment() else settings.key_file or settings.data_dir / "key"
+    return BackupKeys(credentials, path.read_text(encoding="ascii") if path is not None else None)
 
 
 async def _unbuilt(*_: object) -> None:
@@ -186,8 +259,13 @@ def _address(variable: str) -> str:
     return address
 
 
+def _root_keys(settings: Settings) -> RootKeys:
+    key_id, secret = settings.root_access_key_id, settings.root_secret_access_key
+    return load_root_keys(settings.data_dir, RootKeys(key_id, secret) if key_id else None)
+
+
 def _root_key(account: str, root: RootKeys) -> AccessKey:
-    principal = Principal(f"arn:aws:iam::{account}:root", account, "root", root.access_key_id)
+    principal = Principal(f"arn:aws:iam::{account}:root", account, "root", root.access_key_id, id=account)
     return AccessKey(root.access_key_id, root.secret_access_key, principal)
 
 
@@ -224,8 +302,7 @@ def _object_commits(
     return commit
 
 
-def _doors(installation: Installation, door: Door, objects: Asgi) -> Router:
-    metrics = Metrics()
+def _doors(installation: Installation, metrics: Metrics, objects: Asgi) -> Router:
     committer = installation.committer
     status = StatusPages(
         __version__,
@@ -234,12 +311,23 @@ def _doors(installation: Installation, door: Door, objects: Asgi) -> Router:
         lambda: (committer.commits, committer.committed),
     )
     page = Console(installation.environment, installation.settings.account_id)
+    sts = Sts(installation.environment, installation.throttle)
+    shared = _shared(installation.settings)
     doors = Doors(
-        api=Api(installation.environment, metrics),
-        sts=Sts(door),
-        objects=objects,
+        query_form=shared(QueryForm(installation.api, metrics, sts)),
+        sts=shared(sts),
+        objects=shared(objects),
         console=LocalPage(page.page, is_loopback=installation.settings.is_loopback),
         hooks=Hooks(installation.environment),
-        pages={"/_penstock/health": status.health, "/_penstock/metrics": status.metrics},
+        pages={
+            "/_penstock/health": status.health,
+            "/_penstock/metrics": status.metrics,
+            OPENAPI: OpenApi(__version__),
+        },
     )
     return Router(doors)
+
+
+def _shared(settings: Settings) -> Callable[[Asgi], Asgi]:
+    """What makes a door one for pages of other origins, if there are any that may call."""
+    return Cors(settings.cors_origin).shared if settings.cors_origin else lambda door: door

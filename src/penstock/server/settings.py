@@ -1,6 +1,7 @@
 """Every setting of `penstock serve`, from options, environment and file, checked once."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -15,6 +16,9 @@ __all__ = ["Settings", "SettingsError", "data_dir_default", "load"]
 
 ENVIRONMENT_PREFIX = "PENSTOCK_"
 ROOT_NAMES = ("root_access_key_id", "root_secret_access_key")
+# What a browser sends as the origin of a page; `null`, which any page can make its own, is none.
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+ANY_ORIGIN = "*"
 
 
 class SettingsError(Exception):
@@ -44,6 +48,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     continuation_delay: float = 5.0
     executor: Literal["auto", "bubblewrap", "container", "process", "off"] = "auto"
     auth: Literal["sigv4", "off"] = "sigv4"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    requests_per_second: int = 500
+    connections_max: int = 10_000
+    cors_origin: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in ROOT_NAMES)
@@ -62,13 +71,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def database(self) -> Path:
         if not self.database_url:
             return self.data_dir / "penstock.db"
-        return Path(urlsplit(self.database_url).path)
+        return _path_of(self.database_url)
 
     @property
     def artifacts(self) -> Path:
         if not self.artifacts_url:
             return self.data_dir / "artifacts"
-        return Path(urlsplit(self.artifacts_url).path)
+        return _path_of(self.artifacts_url)
+
+
+def _path_of(url: str) -> Path:
+    """An absolute path, however many slashes it was given with: some programs want three in all, some four."""
+    return Path("/" + urlsplit(url).path.lstrip("/"))
 
 
 def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, config: Path | None = None) -> Settings:
@@ -78,13 +92,23 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, 
         text = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if text:
             values[name] = text
-    values.update({name: value for name, value in given.items() if value is not None})
+    values.update({name: value for name, value in given.items() if value not in (None, ())})
+    if "cors_origin" in values:
+        values["cors_origin"] = _each(values["cors_origin"])
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as problem:
         raise SettingsError(_sentence(str(problem))) from None
     _check(settings)
     return settings
+
+
+def _each(given: Any) -> Any:
+    """Each of several texts, which commas may part."""
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return given
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
 def _sentence(problem: str) -> str:
@@ -123,7 +147,22 @@ def _check(settings: Settings) -> None:
         raise SettingsError("--root-access-key-id and --root-secret-access-key are given together or not at all")
     if settings.executor == "container":
         raise SettingsError("--executor container is not built yet: use bubblewrap, process or off")
+    _check_limits(settings)
     _check_urls(settings)
+
+
+def _check_limits(settings: Settings) -> None:
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise SettingsError("--tls-cert and --tls-key are given together or not at all")
+    if settings.requests_per_second < 0:
+        raise SettingsError("--requests-per-second takes 0, which means no limit, or more")
+    if settings.connections_max < 1:
+        raise SettingsError("--connections-max takes 1 or more")
+    for origin in settings.cors_origin:
+        if origin != ANY_ORIGIN and not ORIGIN.fullmatch(origin):
+            raise SettingsError(f"--cors-origin takes * or origins like https://example.org:8443, not '{origin}'")
+    if ANY_ORIGIN in settings.cors_origin and len(settings.cors_origin) > 1:
+        raise SettingsError("--cors-origin * stands for all origins: give it alone, or name each origin")
 
 
 def _check_urls(settings: Settings) -> None:

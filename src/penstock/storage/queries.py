@@ -1,14 +1,23 @@
 """Named queries: SQL lives in files, and the statement that one reads there is the one that runs."""
 
+import re
 from importlib.resources import files
+from typing import Literal
 
-__all__ = ["load"]
+__all__ = ["Dialect", "load"]
+
+Dialect = Literal["sqlite", "postgres"]
 
 NAME_LINE = "-- name: "
+# What may hold a colon without being a parameter comes first: texts, comments, casts.
+_PARAMETER = re.compile(r"'[^']*'|--[^\n]*|::|:([a-z_][a-z_0-9]*)")
 
 
-def load(name: str, dialect: str = "sqlite") -> dict[str, str]:
-    """The queries of `sql/common/NAME.sql` and of the dialect's own `NAME.sql`, by name; one file may be missing."""
+def load(name: str, dialect: Dialect = "sqlite") -> dict[str, str]:
+    """The queries of `sql/common/NAME.sql` and of the dialect's own `NAME.sql`, by name; one file may be missing.
+
+    The files name parameters `:so`; for PostgreSQL they become `%(so)s`, as its driver has them.
+    """
     queries: dict[str, str] = {}
     for folder in ("common", dialect):
         file = files("penstock.storage").joinpath("sql", folder, f"{name}.sql")
@@ -16,6 +25,8 @@ def load(name: str, dialect: str = "sqlite") -> dict[str, str]:
             queries.update(split(file.read_text(encoding="utf-8")))
     if not queries:
         raise FileNotFoundError(f"no SQL file called {name}.sql")
+    if dialect == "postgres":
+        return {name: _with_percents(sql) for name, sql in queries.items()}
     return queries
 
 
@@ -24,3 +35,8 @@ def split(text: str) -> dict[str, str]:
     blocks = ("\n" + text).split("\n" + NAME_LINE)[1:]
     named = (block.partition("\n") for block in blocks)
     return {name.strip(): sql.strip().rstrip(";") for name, _, sql in named}
+
+
+def _with_percents(sql: str) -> str:
+    doubled = sql.replace("%", "%%")
+    return _PARAMETER.sub(lambda found: f"%({found[1]})s" if found[1] else found[0], doubled)

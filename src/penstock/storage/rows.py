@@ -4,15 +4,12 @@ from typing import Any
 
 import msgspec
 
-from penstock.core.events import ActionStarted, Event, JobOffered
 from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion, RuleRun
 from penstock.ports.storage import (
     ActionRecord,
     ActionTypeRow,
     DueTimer,
     JobRow,
-    KeyRow,
-    Link,
     LogLine,
     PipelineRow,
     RuleRecord,
@@ -28,11 +25,8 @@ __all__ = [
     "decode_work",
     "due_timer",
     "encode",
-    "encode_events",
     "job",
     "job_row",
-    "key_row",
-    "link",
     "log_line",
     "pipeline_row",
     "rule_record",
@@ -48,22 +42,6 @@ decode_work = msgspec.json.Decoder(JobWork).decode
 _decode_run = msgspec.json.Decoder(ActionRun).decode
 _decode_rule = msgspec.json.Decoder(RuleRun).decode
 _decode_input = msgspec.json.Decoder(RunInput).decode
-_decode_policies = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-def encode_events(events: tuple[Event, ...]) -> bytes:
-    """What happened, for the history: a job's work stands in its own row and is left out."""
-    return encode([_brief(event) for event in events])
-
-
-def _brief(event: Event) -> Event | dict[str, object]:
-    match event:
-        case ActionStarted(job=offer) if offer is not None:
-            return msgspec.structs.replace(event, job=None, configuration={})
-        case JobOffered():
-            return {"event": "JobOffered", "executionId": event.execution_id, "jobId": event.job.id, "at": event.at}
-        case _:
-            return event
 
 
 def job(row: Row) -> Job:
@@ -95,13 +73,5 @@ def due_timer(row: Row) -> DueTimer:
     return DueTimer(*row)
 
 
-def link(row: Row) -> Link:
-    return Link(*row)
-
-
 def log_line(row: Row) -> LogLine:
     return LogLine(*row)
-
-
-def key_row(row: Row) -> KeyRow:
-    return KeyRow(*(*row[:5], _decode_policies(row[5]), row[6]))

@@ -70,7 +70,7 @@ class CodePipelineClient:
         request.headers["X-Amz-Target"] = target
         credentials = self._session.get_credentials().get_frozen_credentials()
         SigV4Auth(credentials, "codepipeline", client.meta.region_name).add_auth(request)
-        http = URLLib3Session(timeout=10)
+        http = URLLib3Session(verify=trusted_roots(), timeout=10)
         try:
             answer = http.send(request.prepare())
         finally:
@@ -101,6 +101,13 @@ class CodePipelineClient:
         )
         client.meta.events.register("before-call.codepipeline", _add_wishes)
         return client
+
+
+def trusted_roots() -> str | bool:
+    """What certificates of servers are checked against: as every AWS client has it, by AWS_CA_BUNDLE or the profile."""
+    from botocore.session import Session
+
+    return Session().get_config_variable("ca_bundle") or True
 
 
 def is_aws(endpoint_url: str) -> bool:

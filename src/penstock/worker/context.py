@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from penstock.wire import types as wire
 from penstock.worker.artifacts import Artifacts
@@ -28,14 +29,22 @@ LOG_PIECE_LENGTH_MAX = 128 * 1024
 DECLARATION_KEY = "penstock:declaration"
 OVERRIDES_KEY = "penstock:overrides"
 GATE_KEY = "penstock:gate"
+FUNCTION_KEY = "penstock:function"
+
+
+class InvokedFunction(Struct, frozen=True, rename="camel"):
+    """The function that is to do a job, and how long it is given."""
+
+    arn: str
+    timeout_seconds: int
 
 
 class JobContext:
     """One job. Its configuration has all variables resolved and all secrets readable: keep it out of logs.
 
     `declaration` and `overrides` are there for built-in actions only. `gate` is what the rule of a condition stands at:
-    beforeEntry, onSuccess or onFailure. `deadline`, in seconds since the epoch, is when the service gives up on the
-    action. A partner's job has no account and no execution id.
+    beforeEntry, onSuccess or onFailure; `function` is the partner's one that is to do the job. `deadline`, in seconds since the
+    epoch, is when the service gives up on the action. A partner's job has no account and no execution id.
     """
 
     def __init__(self, offer: Offer, board: Board) -> None:
@@ -71,9 +80,10 @@ class JobContext:
             self._log_is_lost = True
             logger.warning("the log of job %s goes on without being written: %r", self.id, error)
 
-    async def service_client(self, name: str, patience: Patience = PATIENCE) -> Any:
-        """A boto3 client for what the action touches beyond its artifacts, S3 for one. Call it in threads."""
-        return await self._clients.service(name, patience)
+    async def service_client(self, name: str, patience: Patience = PATIENCE, region: str | None = None) -> Any:
+        """A boto3 client for what the action touches beyond its artifacts, S3 for one; in the job's region unless another is
+        named. Call it in threads."""
+        return await self._clients.service(name, patience, region)
 
     def details(self) -> wire.JobData:
         """The job as the service's API tells it, credentials included, without what only built-in actions are told."""
@@ -102,6 +112,7 @@ class JobContext:
         self.declaration: wire.ActionDeclaration | None = None
         self.overrides: tuple[wire.SourceRevisionOverride, ...] = ()
         self.gate: str | None = None
+        self.function: InvokedFunction | None = None
         # Elsewhere the keys are anybody's: the owner of a custom action may call a property what he likes.
         if self.action_type_id is None or self.action_type_id.owner != "AWS":
             return
@@ -109,6 +120,8 @@ class JobContext:
             self.declaration = built(wire.ActionDeclaration, msgspec.json.decode(declaration))
         if overrides := self.configuration.pop(OVERRIDES_KEY, None):
             self.overrides = built(tuple[wire.SourceRevisionOverride, ...], msgspec.json.decode(overrides))
+        if function := self.configuration.pop(FUNCTION_KEY, None):
+            self.function = msgspec.json.decode(function, type=InvokedFunction)
         self.gate = self.configuration.pop(GATE_KEY, None)
 
 

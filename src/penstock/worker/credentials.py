@@ -52,25 +52,25 @@ class Clients:
     def __init__(self, offer: "Offer", board: "Board") -> None:
         self._offer = offer
         self._board = board
-        self._made: dict[tuple[str, bool, Patience], Any] = {}
+        self._made: dict[tuple[str, bool, Patience, str | None], Any] = {}
         self._turn = asyncio.Lock()
 
     async def artifacts(self) -> Any:
         """An S3 client that may read the job's inputs and write its outputs, and nothing else."""
         return await self._client("s3", PATIENCE, of_job=True)
 
-    async def service(self, name: str, patience: Patience = PATIENCE) -> Any:
-        """A client of that service for what the action itself touches."""
-        return await self._client(name, patience, of_job=False)
+    async def service(self, name: str, patience: Patience = PATIENCE, region: str | None = None) -> Any:
+        """A client of that service for what the action itself touches; in the job's region unless another is named."""
+        return await self._client(name, patience, region, of_job=False)
 
-    async def _client(self, name: str, patience: Patience, *, of_job: bool) -> Any:
-        key = (name, of_job, patience)
+    async def _client(self, name: str, patience: Patience, region: str | None = None, *, of_job: bool) -> Any:
+        key = (name, of_job, patience, region)
         async with self._turn:
             if key not in self._made:
-                self._made[key] = await self._make(name, patience, of_job=of_job)
+                self._made[key] = await self._make(name, patience, region or self._offer.region or None, of_job=of_job)
             return self._made[key]
 
-    async def _make(self, name: str, patience: Patience, *, of_job: bool) -> Any:
+    async def _make(self, name: str, patience: Patience, region: str | None, *, of_job: bool) -> Any:
         endpoint_url = self._board.endpoint_url if name in SERVED else None
         held = load = None
         if of_job:
@@ -82,7 +82,6 @@ class Clients:
             load = functools.partial(self._board.service_credentials, self._offer)
             held = await load()
         renew = renewal(load) if held is not None and load is not None else None
-        region = self._offer.region or None
         return await asyncio.to_thread(_client, name, endpoint_url, region, held, renew, patience=patience)
 
 

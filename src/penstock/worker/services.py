@@ -30,7 +30,7 @@ def endpoint_variable(name: str) -> str:
     return f"AWS_ENDPOINT_URL_{name.upper()}"
 
 
-async def client_elsewhere(job: JobContext, name: str, patience: Patience = PATIENCE) -> Any:
+async def client_elsewhere(job: JobContext, name: str, patience: Patience = PATIENCE, region: str | None = None) -> Any:
     """A boto3 client of a service, for threads. Raises JobError that names the variable if nobody has said where it is."""
     variable = endpoint_variable(name)
     if not os.environ.get(variable):
@@ -39,7 +39,7 @@ async def client_elsewhere(job: JobContext, name: str, patience: Patience = PATI
             "and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to what the service takes.",
             "ConfigurationError",
         )
-    return await job.service_client(name, patience)
+    return await job.service_client(name, patience, region)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,22 @@
 
 from collections.abc import Iterator
 
+from penstock.core.action_types import FUNCTION_TYPE
 from penstock.core.artifacts import allocate, store_of
 from penstock.core.events import ActionEnded, ActionStarted, Event, JobOffer, JobOffered
+from penstock.core.limits import PARTNER_FUNCTION_TIMEOUT_SECONDS
 from penstock.core.lookup import binding_of, current_stage, stage_run, version_of
-from penstock.core.model import ActionBinding, ActionRun, Artifact, Execution, Job, JobWork, Pipeline, TypeId
+from penstock.core.model import (
+    ActionBinding,
+    ActionRun,
+    Artifact,
+    Execution,
+    InvokedFunction,
+    Job,
+    JobWork,
+    Pipeline,
+    TypeId,
+)
 from penstock.core.moment import Moment
 from penstock.core.revisions import asked_revision
 from penstock.core.variables import ResolutionFailure, resolve, resolve_configuration
@@ -121,8 +133,9 @@ def _work(
     if outputs is None:
         asked = asked_revision(execution, action.name)
         outputs = allocate(declaration.name, action, store, moment, revision=asked)
+    function = _function_of(binding)
     return JobWork(
-        action_type_id=_type_of(action.action_type_id),
+        action_type_id=_type_of(action.action_type_id if function is None else FUNCTION_TYPE.id),
         configuration=configuration,
         pipeline_name=declaration.name,
         execution_id=execution.id,
@@ -136,7 +149,14 @@ def _work(
         secret_keys=binding.secret_keys,
         declaration=resolved if action.action_type_id.owner == "AWS" else None,
         overrides=tuple(override for override in execution.overrides if override.action_name == action.name),
+        function=function,
     )
+
+
+def _function_of(binding: ActionBinding) -> InvokedFunction | None:
+    if binding.function_arn is None:
+        return None
+    return InvokedFunction(binding.function_arn, binding.job_timeout_seconds or PARTNER_FUNCTION_TIMEOUT_SECONDS)
 
 
 def _type_of(identity: wire.ActionTypeId) -> TypeId:

@@ -25,6 +25,12 @@ METADATA = "x-amz-meta-"
 TAGS = "x-amz-tagging"
 # Amazon S3 user guide, Working with object metadata.
 METADATA_BYTES_MAX = 2048
+# The same page: "the PUT request header is limited to 8 KB in size".
+HEADERS_BYTES_MAX = 8192
+# Amazon S3 user guide, Categorizing your objects using tags.
+TAGS_MAX = 10
+TAG_KEY_LENGTH_MAX = 128
+TAG_VALUE_LENGTH_MAX = 256
 
 ECHOED = (
     "cache-control",
@@ -78,11 +84,24 @@ def new_attributes(headers: Mapping[str, str]) -> Attributes:
     if encoding:
         kept["content-encoding"] = encoding
     content_type = headers.get("content-type") or USUAL_CONTENT_TYPE
-    return Attributes(content_type, metadata, kept | tags_of(headers) | encryption_headers(headers))
+    kept |= tags_of(headers) | encryption_headers(headers)
+    if len(content_type) + sum(len(name) + len(text) for name, text in kept.items()) > HEADERS_BYTES_MAX:
+        raise S3Error("RequestHeaderSectionTooLarge", details={"MaxSizeAllowed": str(HEADERS_BYTES_MAX)})
+    return Attributes(content_type, metadata, kept)
 
 
 def tags_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """The tags of an object, in the form in which they are sent and kept."""
+    """The tags of an object, in the form in which they are sent and kept, if S3 takes them."""
+    tags = read_tags(headers)
+    if len(tags) > TAGS_MAX:
+        raise S3Error("BadRequest", f"Object tags cannot be greater than {TAGS_MAX}")
+    if len(dict(tags)) < len(tags):
+        raise invalid(TAGS, headers[TAGS], "Cannot provide multiple Tags with the same key")
+    for key, value in tags:
+        if not 1 <= len(key) <= TAG_KEY_LENGTH_MAX:
+            raise S3Error("InvalidTag", "The TagKey you have provided is invalid", {"TagKey": key})
+        if len(value) > TAG_VALUE_LENGTH_MAX:
+            raise S3Error("InvalidTag", "The TagValue you have provided is invalid", {"TagKey": key})
     return {TAGS: headers[TAGS]} if headers.get(TAGS) else {}
 
 

@@ -21,7 +21,12 @@ __all__ = ["Disconnected", "StoredBody", "pieces", "read_document", "receive_fil
 PIECE_BYTES = 1 << 18
 # "a single PUT operation up to 5 GB": Amazon S3 user guide, Uploading objects.
 UPLOAD_BYTES_MAX = 5 << 30
+SIZE_DIGITS_MAX = 20
 DOCUMENT_BYTES_MAX = 1 << 20
+# A thousand objects to delete are the longest list, each with its key and five things that may be said of it.
+ELEMENTS_MAX = 10_000
+# To read a document that is longer would keep all others waiting.
+SHORT_BYTES_MAX = 16 * 1024
 
 
 class Disconnected(Exception):
@@ -80,7 +85,11 @@ async def receive_file(call: S3Call, algorithm: str = "") -> StoredBody:
 
 
 async def read_document(
-    call: S3Call, bytes_max: int = DOCUMENT_BYTES_MAX, promise: Promise | None = None
+    call: S3Call,
+    *,
+    bytes_max: int = DOCUMENT_BYTES_MAX,
+    elements_max: int = ELEMENTS_MAX,
+    promise: Promise | None = None,
 ) -> Node | None:
     """The XML of a small body, or None if it is empty. The checksum is that of the headers unless one is given."""
     promise = promise or promise_of(call.request.headers)
@@ -95,7 +104,9 @@ async def read_document(
     if not payload.strip():
         return None
     try:
-        return parse(bytes(payload))
+        if len(payload) > SHORT_BYTES_MAX:
+            return await asyncio.to_thread(parse, bytes(payload), elements_max)
+        return parse(bytes(payload), elements_max)
     except NotWellFormed:
         raise S3Error("MalformedXML") from None
 
@@ -120,7 +131,8 @@ async def pieces(receive: Receive) -> AsyncIterator[bytes]:
 def announced_size(headers: Mapping[str, str]) -> int:
     """The size that the headers announce, 0 if none: in chunks, that of what is left when they are unwrapped."""
     text = headers.get("x-amz-decoded-content-length") or headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    # The first digits tell that it is too much, whatever comes behind them.
+    return int(text[:SIZE_DIGITS_MAX]) if text.isascii() and text.isdigit() else 0
 
 
 def too_large(size: int) -> S3Error:

@@ -12,6 +12,8 @@ from msgspec import Struct
 from penstock.http.s3.documents import Tree, render
 from penstock.http.s3.errors import S3Error
 from penstock.http.s3.request import S3Request
+from penstock.operations.authorization import Circumstances
+from penstock.ports.backup import BACKUP_BUCKET
 from penstock.ports.clock import Clock
 from penstock.ports.identity import BodyCheck, Door, Principal
 from penstock.ports.objects import BucketRow, ObjectCatalogue, ObjectFiles, ObjectName
@@ -62,6 +64,7 @@ class S3Call(Struct, frozen=True):
     request: S3Request
     principal: Principal
     region: str
+    circumstances: Circumstances
     receive: Receive
     body_check: BodyCheck
     door: Door
@@ -78,8 +81,14 @@ class S3Call(Struct, frozen=True):
         return ObjectName(self.account, self.request.bucket, self.request.key)
 
     def allow(self, action: str, resource: str) -> None:
-        """Return if the caller may, else raise."""
-        self.door.allow(self.principal, action, resource, conditions(self.request))
+        """Return if the caller may, else raise. The backups are root's alone, whatever the policies say."""
+        if self.principal.kind != "root" and resource.partition("/")[0] == bucket_arn(BACKUP_BUCKET):
+            raise AccessDeniedException(
+                f"User: {self.principal.arn} is not authorized to perform: {action} on resource: {resource}: "
+                "only the server's root may"
+            )
+        context = self.circumstances.conditions(self.region) | conditions(self.request)
+        self.door.allow(self.principal, action, resource, context)
 
     def is_allowed(self, action: str, resource: str) -> bool:
         try:
@@ -110,8 +119,7 @@ def xml_answer(root: str, content: Tree, headers: dict[str, str] | None = None) 
 
 def conditions(request: S3Request) -> dict[str, str]:
     """What policies may ask of a request, by the names of their condition keys."""
-    found = {"aws:SecureTransport": "true" if request.is_secure else "false"}
-    found |= {key: request.query[name] for name, key in QUERY_CONDITIONS.items() if name in request.query}
+    found = {key: request.query[name] for name, key in QUERY_CONDITIONS.items() if name in request.query}
     return found | {f"s3:{name}": request.headers[name] for name in HEADER_CONDITIONS if name in request.headers}
 
 

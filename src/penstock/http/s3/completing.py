@@ -30,6 +30,8 @@ __all__ = ["complete_upload"]
 
 # 10,000 parts with a checksum each do not fit into the limit of other documents.
 DOCUMENT_BYTES_MAX = 4 << 20
+# Each with its number, its ETag and all the checksums that there are.
+ELEMENTS_MAX = 10 * PARTS_MAX
 # "5 MiB to 5 GiB. There is no minimum size limit on the last part": Amazon S3 user guide, multipart upload limits.
 PART_BYTES_MIN = 5 << 20
 
@@ -50,7 +52,8 @@ async def complete_upload(call: S3Call) -> Answer:
     if upload is None:
         return await answer_again(call, upload_id)
     # The checksum headers of this request are those of the object, not of the list that it sends.
-    listed = read_parts(await read_document(call, DOCUMENT_BYTES_MAX, Promise()))
+    document = await read_document(call, bytes_max=DOCUMENT_BYTES_MAX, elements_max=ELEMENTS_MAX, promise=Promise())
+    listed = read_parts(document)
     found = await call.catalogue.list_parts(call.account, upload_id, 0, PARTS_MAX)
     parts = chosen_parts(listed, {part.number: part for part in found})
     check_size(call.request.headers, parts)
@@ -80,8 +83,9 @@ async def answer_again(call: S3Call, upload_id: str) -> Answer:
 
 
 async def answer_for(call: S3Call, row: ObjectRow) -> Answer:
+    scheme = "https" if call.circumstances.is_secure else "http"
     tree: list[tuple[str, Tree]] = [
-        ("Location", f"http://{call.request.headers.get('host', '')}/{row.bucket}/{row.key}"),
+        ("Location", f"{scheme}://{call.request.headers.get('host', '')}/{row.bucket}/{row.key}"),
         ("Bucket", row.bucket),
         ("Key", row.key),
         ("ETag", quoted(row.etag)),
@@ -95,7 +99,7 @@ def read_parts(document: Node | None) -> list[ListedPart]:
     if document is None or document.name != "CompleteMultipartUpload":
         raise S3Error("MalformedXML")
     parts = [read_part(node) for node in document.named("Part")]
-    if not parts:
+    if not 1 <= len(parts) <= PARTS_MAX:
         raise S3Error("MalformedXML")
     if any(later.number <= earlier.number for earlier, later in pairwise(parts)):
         raise S3Error("InvalidPartOrder")

@@ -66,7 +66,7 @@ def bare(etag: str) -> str:
 def moment(date: str) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

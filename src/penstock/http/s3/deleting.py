@@ -5,6 +5,7 @@ from penstock.http.s3.call import Answer, S3Call, new_id, object_arn, xml_answer
 from penstock.http.s3.conditions import bare
 from penstock.http.s3.documents import Node, Tree
 from penstock.http.s3.errors import S3Error
+from penstock.http.s3.request import KEY_BYTES_MAX
 from penstock.ports.objects import Deleted, Deletion
 from penstock.wire.errors import AccessDeniedException
 
@@ -70,6 +71,8 @@ def read_deletion(call: S3Call, node: Node) -> Deletion:
 
 
 def refused(call: S3Call, deletion: Deletion) -> S3Error | None:
+    if len(deletion.key.encode()) > KEY_BYTES_MAX:
+        return S3Error("KeyTooLongError")
     action = "s3:DeleteObject" if deletion.version_id is None else "s3:DeleteObjectVersion"
     try:
         call.allow(action, object_arn(call.request.bucket, deletion.key))

@@ -66,14 +66,17 @@ def timestamp(moment: float) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
-def parse(document: bytes) -> Node:
+def parse(document: bytes, elements_max: int) -> Node:
     """The root element. A document type is refused, so that there are no entities to expand."""
     top = Node("")
     open_nodes = [top]
+    elements = 0
 
     def start(name: str, _attributes: dict[str, str]) -> None:
-        if len(open_nodes) > DEPTH_MAX:
-            raise NotWellFormed("elements are nested too deeply")
+        nonlocal elements
+        elements += 1
+        if elements > elements_max or len(open_nodes) > DEPTH_MAX:
+            raise NotWellFormed("there are too many elements, or they are nested too deeply")
         node = Node(name.rpartition(":")[2])
         open_nodes[-1].children.append(node)
         open_nodes.append(node)

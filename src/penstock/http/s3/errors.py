@@ -46,7 +46,13 @@ USUAL: dict[str, tuple[int, str]] = {
     "NoSuchVersion": (404, "The specified version does not exist."),
     "NotImplemented": (501, "A header you provided implies functionality that is not implemented"),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
+    "RequestHeaderSectionTooLarge": (
+        400,
+        "Your request header and query parameters used to make the request exceed the maximum allowed size.",
+    ),
     "ServiceUnavailable": (503, "Service is unable to handle request."),
+    "SlowDown": (503, "Please reduce your request rate."),
+    "TooManyUploads": (400, "There are too many multipart uploads under way: complete or abort some of them."),
 }
 
 # The door speaks the words of the JSON protocol.
@@ -61,6 +67,7 @@ OF_THE_DOOR: dict[str, tuple[str, int]] = {
     "InternalFailure": ("InternalError", 500),
 }
 CLOCK_TEXTS = ("Signature expired", "Signature not yet current")
+QUERY_TEXTS = ("AWS query-string parameters must", "X-Amz-Expires must")
 
 
 class S3Error(Exception):
@@ -86,6 +93,8 @@ def from_api_error(error: ApiError) -> S3Error:
     code, status = OF_THE_DOOR.get(error.code, (error.code, error.status))
     if code == "SignatureDoesNotMatch" and error.message.startswith(CLOCK_TEXTS):
         code = "RequestTimeTooSkewed"
-    translated = S3Error(code, error.message)
+    if code == "AuthorizationHeaderMalformed" and error.message.startswith(QUERY_TEXTS):
+        code = "AuthorizationQueryParametersError"
+    translated = S3Error(code, "" if code == "SlowDown" else error.message)
     translated.status = status
     return translated

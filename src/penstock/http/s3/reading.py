@@ -20,6 +20,8 @@ __all__ = ["Found", "find", "get_object", "get_tags", "head_object", "version_he
 
 T = TypeVar("T")
 TRIES_MAX = 3
+# Objects come from anybody's builds. A browser that is led to one must not take it for a page of this server.
+AS_A_FILE = {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
 
 
 class Found(Struct, frozen=True):
@@ -84,7 +86,7 @@ def opened(call: S3Call, found: Found) -> Answer:
     answer, start, length = described(call, found)
     if answer.status == 304:
         return answer
-    return Answer(answer.status, answer.headers, FileSpan(call.files.open(found.row.file), start, length))
+    return Answer(answer.status, answer.headers | AS_A_FILE, FileSpan(call.files.open(found.row.file), start, length))
 
 
 def described(call: S3Call, found: Found) -> tuple[Answer, int, int]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from penstock.http.s3.errors import S3Error
 from penstock.ports.identity import SignedRequest
 
-__all__ = ["S3Request", "read_request"]
+__all__ = ["KEY_BYTES_MAX", "S3Request", "read_request"]
 
 KEY_BYTES_MAX = 1024
 VERSION_ID = re.compile(r"[\x21-\x7e]{1,1024}\Z")
@@ -24,7 +24,6 @@ class S3Request(Struct, frozen=True):
     query: dict[str, str]
     headers: dict[str, str]
     resource: str
-    is_secure: bool = False
 
     @property
     def version_id(self) -> str | None:
@@ -48,7 +47,7 @@ def invalid(name: str, value: str, message: str) -> S3Error:
     return S3Error("InvalidArgument", message, {"ArgumentName": name, "ArgumentValue": value})
 
 
-def read_request(signed: SignedRequest, scheme: str) -> S3Request:
+def read_request(signed: SignedRequest) -> S3Request:
     """Path style, or host style below localhost."""
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in signed.headers}
     bucket, key = split_path(signed.raw_path, bucket_of_host(named.get("host", "")))
@@ -62,7 +61,6 @@ def read_request(signed: SignedRequest, scheme: str) -> S3Request:
             query=dict(parse_qsl(signed.query_string.decode("latin-1"), keep_blank_values=True, errors="strict")),
             headers=named,
             resource=signed.raw_path.decode("latin-1"),
-            is_secure=scheme == "https",
         )
     except UnicodeDecodeError:
         raise S3Error("InvalidURI") from None

@@ -4,11 +4,10 @@ import sqlite3
 
 from msgspec.structs import replace
 
-from penstock.core.events import Event
 from penstock.core.model import Pipeline, PipelineVersion
 from penstock.ports.storage import Aggregate, Changes, Conflict, ExecutionRow, RuleRow, RunRow, TimerRow
 from penstock.storage import queries
-from penstock.storage.rows import decode_execution, decode_head, decode_version, encode, encode_events
+from penstock.storage.rows import decode_execution, decode_head, decode_version, encode
 
 __all__ = ["Aggregates"]
 
@@ -33,6 +32,11 @@ class Aggregates:
 
     def drop(self, account: str, pipeline_id: str) -> None:
         self._kept.pop((account, pipeline_id), None)
+
+    def forget_version(self, account: str, pipeline_id: str, number: int) -> None:
+        """The stored document of a version is another one now, though it says the same."""
+        self._versions.pop((account, pipeline_id, number), None)
+        self.drop(account, pipeline_id)
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None:
         kept = self._kept.get((account, pipeline_id))
@@ -106,7 +110,6 @@ class Aggregates:
         self._many("update_rule", [_rule_parameters(row) for row in changes.rules if row.input is None])
         self._many("clear_timer", [{"account": a, "kind": k, "stamp": s} for a, k, s in changes.timers_cleared])
         self._many("set_timer", [_timer_parameters(timer) for timer in changes.timers_set])
-        self._many("insert_events", [_events_parameters(*row) for row in changes.events])
 
     def _many(self, query: str, rows: list[dict[str, object]]) -> None:
         """One statement for all rows; where it names what is there, each row must be there."""
@@ -128,6 +131,9 @@ class Aggregates:
             self._many(query, [_execution_parameters(row) for row in chosen])
 
     def _write_head(self, aggregate: Aggregate) -> None:
+        self._keep(replace(aggregate, pipeline=_settled(aggregate.pipeline)))
+        if not aggregate.is_head_changed:
+            return
         head = aggregate.pipeline.head
         written = self._execute(
             SQL["write_head"],
@@ -140,11 +146,12 @@ class Aggregates:
         )
         if written.rowcount != 1:
             raise Conflict(f"pipeline {head.id} is not at revision {aggregate.revision - 1}")
-        self._keep(replace(aggregate, pipeline=_settled(aggregate.pipeline)))
 
 
 def _settled(pipeline: Pipeline) -> Pipeline:
     """Without what has ended, and the versions that only that needed."""
+    if len(pipeline.versions) == 1 and all(execution.is_open for execution in pipeline.executions.values()):
+        return pipeline
     executions = {key: execution for key, execution in pipeline.executions.items() if execution.is_open}
     needed = {pipeline.head.version, *(execution.version for execution in executions.values())}
     versions = {number: pipeline.versions[number] for number in needed}
@@ -162,13 +169,6 @@ def _execution_parameters(row: ExecutionRow) -> dict[str, object]:
         "status_before": row.status_before,
         "document": encode(execution),
     }
-
-
-def _events_parameters(
-    account: str, pipeline_id: str, revision: int, at: float, events: tuple[Event, ...]
-) -> dict[str, object]:
-    document = encode_events(events)
-    return {"account": account, "pipeline_id": pipeline_id, "revision": revision, "at": at, "document": document}
 
 
 def _run_parameters(row: RunRow) -> dict[str, object]:

@@ -54,6 +54,12 @@ class Jobs:
     def forget(self) -> None:
         self._kept.clear()
 
+    def forget_work(self, job_id: str) -> None:
+        """The stored work of a job is another document now, though it says the same."""
+        kept = self._kept.get(job_id)
+        if kept is not None:
+            kept.work = None
+
     def find(self, job_ids: Sequence[str]) -> dict[str, Job]:
         found = ((job_id, self._find(job_id)) for job_id in job_ids)
         return {job_id: kept.job for job_id, kept in found if kept is not None}
@@ -179,7 +185,7 @@ class Jobs:
     def _acknowledge(self, asked: Acknowledgement, rows: list[dict[str, object]]) -> Acknowledged:
         """A repeat with the current nonce gets the job's status again; any other nonce is somebody else's."""
         kept = self._find(asked.job_id)
-        if kept is None or (asked.account is not None and kept.job.account != asked.account):
+        if kept is None or asked.account not in (None, kept.job.account) or asked.region not in (None, kept.job.region):
             return "JobNotFound"
         job = kept.job
         if job.nonce is None or not hmac.compare_digest(job.nonce.encode(), asked.nonce.encode()):

@@ -15,6 +15,8 @@ import msgspec
 
 from penstock.ports.objects import (
     ALWAYS,
+    BUCKET_UPLOADS_MAX,
+    KEY_UPLOADS_MAX,
     NULL_VERSION,
     BucketRow,
     Checksum,
@@ -111,6 +113,7 @@ class SqliteObjects:
     async def create_upload(self, upload: UploadRow) -> None:
         def write(connection: sqlite3.Connection) -> None:
             existing_bucket(connection, upload.account, upload.bucket)
+            check_room(connection, upload)
             texts = {"metadata": encode(upload.metadata), "headers": encode(upload.headers)}
             run(connection, "create_upload", **(msgspec.structs.asdict(upload) | texts))
 
@@ -149,6 +152,9 @@ class SqliteObjects:
             return list(files)
 
         return await self._commit(write)
+
+    async def stale_uploads(self, before: float, limit: int) -> list[UploadRow]:
+        return [upload_from(row) for row in every(self._reader, "stale_uploads", before=before, limit=limit)]
 
     async def named_files(self, files: Sequence[str]) -> set[str]:
         return {row[0] for row in every(self._reader, "named_files", files=encode(files).decode())}
@@ -255,6 +261,15 @@ def delete_version(connection: sqlite3.Connection, name: ObjectName, version_id:
 
 def remove_version(connection: sqlite3.Connection, name: ObjectName, version_id: str) -> list[Row]:
     return every(connection, "delete_version", **msgspec.structs.asdict(name), version_id=version_id)
+
+
+def check_room(connection: sqlite3.Connection, upload: UploadRow) -> None:
+    """Refuse an upload where as many are under way as there may be."""
+    place = {"account": upload.account, "bucket": upload.bucket}
+    if one(connection, "is_full_of_uploads", **place, allowed=BUCKET_UPLOADS_MAX - 1) or one(
+        connection, "is_key_full_of_uploads", **place, key=upload.key, allowed=KEY_UPLOADS_MAX - 1
+    ):
+        raise Refused("TooManyUploads")
 
 
 def write_part(connection: sqlite3.Connection, name: ObjectName, part: PartRow) -> list[str]:

@@ -12,14 +12,15 @@ from penstock.ports.storage import (
     ActionTypeRow,
     DueTimer,
     JobRow,
-    KeyRow,
-    Link,
     LogLine,
     PipelineRow,
     RuleRecord,
 )
 from penstock.storage import queries, rows
 from penstock.storage.sqlite.claimable import Claimable, Kind
+from penstock.storage.sqlite.partners import SqlitePartnerReads
+from penstock.storage.sqlite.principals import SqlitePrincipalReads
+from penstock.storage.sqlite.sealed import SqliteSealedReads
 from penstock.storage.sqlite.webhooks import SqliteWebhookReads
 
 __all__ = ["SqliteReader"]
@@ -33,6 +34,9 @@ class SqliteReader:
         self._connection = connection
         self.claimable = Claimable(self._next_visible_at)
         self.webhooks = SqliteWebhookReads(connection)
+        self.sealed = SqliteSealedReads(connection)
+        self.partners = SqlitePartnerReads(connection)
+        self.principals = SqlitePrincipalReads(connection)
         self._action_types: dict[str, ActionTypeRow] = {}
 
     def forget_action_types(self) -> None:
@@ -162,18 +166,6 @@ class SqliteReader:
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
         found = self._all("action_types", account=account, region=region, after=after, rows_max=rows_max)
         return [rows.action_type_row(row) for row in found]
-
-    async def link(self, account: str, provider: str, version: str) -> Link | None:
-        row = self._one("link", account=account, provider=provider, version=version)
-        return rows.link(row) if row is not None else None
-
-    async def client(self, client_id: str) -> Link | None:
-        row = self._one("client", client_id=client_id)
-        return rows.link(row) if row is not None else None
-
-    async def access_key(self, access_key_id: str) -> KeyRow | None:
-        row = self._one("access_key", access_key_id=access_key_id)
-        return rows.key_row(row) if row is not None else None
 
     async def tags(self, account: str, arn: str) -> dict[str, str]:
         return dict(self._all("tags", account=account, arn=arn))

@@ -16,32 +16,34 @@ from penstock.ports.storage import (
     Claim,
     ClaimedJob,
     EndedJob,
-    KeyRow,
-    Link,
     PipelineRow,
     SourceRevision,
     Watch,
 )
 from penstock.storage import queries
-from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, link, pipeline_row
+from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, pipeline_row
 from penstock.storage.sqlite.aggregates import SQL as AGGREGATES
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
 from penstock.storage.sqlite.objects import insert_bucket
+from penstock.storage.sqlite.partners import SqlitePartnerWrites
+from penstock.storage.sqlite.principals import SqlitePrincipalWrites
+from penstock.storage.sqlite.sealed import SqliteSealedWrites
 from penstock.storage.sqlite.webhooks import SqliteWebhookWrites
 
 __all__ = ["SqliteTransaction"]
 
 PIPELINES = queries.load("pipelines")
 REGISTRY = queries.load("registry")
+# What the row of a piece of a log takes beside its text, about
+LOG_PIECE_BYTES = 64
 _OWNED_BY_PIPELINE = (
     "delete_watches",
     "delete_versions",
     "delete_executions",
     "delete_runs",
     "delete_rules",
-    "delete_events",
     "delete_timers",
     "delete_request_tokens",
     "delete_source_revisions",
@@ -57,6 +59,9 @@ class SqliteTransaction:
         self.aggregates = Aggregates(connection)
         self._jobs = Jobs(connection, claimable)
         self.webhooks = SqliteWebhookWrites(connection)
+        self.sealed = SqliteSealedWrites(connection, self.aggregates.forget_version, self._jobs.forget_work)
+        self.partners = SqlitePartnerWrites(connection, self.aggregates.forget)
+        self.principals = SqlitePrincipalWrites(connection)
         self.has_changed_types = False
 
     def forget(self) -> None:
@@ -81,6 +86,9 @@ class SqliteTransaction:
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None:
         return self.aggregates.load(account, pipeline_id)
+
+    def load_many(self, pipelines: Sequence[tuple[str, str]]) -> None:
+        """One at a time costs no more: the database is in this process."""
 
     def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
         row = self._run(
@@ -237,39 +245,10 @@ class SqliteTransaction:
             deleted_at=row.deleted_at,
         )
 
-    def link(self, account: str, provider: str, version: str) -> Link | None:
-        row = self._run(REGISTRY["link"], account=account, provider=provider, version=version).fetchone()
-        return link(row) if row is not None else None
-
-    def put_link(self, row: Link) -> None:
-        self._run(
-            REGISTRY["put_link"],
-            account=row.account,
-            provider=row.provider,
-            version=row.version,
-            client_id=row.client_id,
-            token_hash=row.token_hash,
-            created_at=row.created_at,
-        )
-        self.aggregates.forget()
-
-    def has_partner_type(self, provider: str, version: str) -> bool:
-        return self._run(REGISTRY["has_partner_type"], provider=provider, version=version).fetchone() is not None
-
-    def has_principal(self, account: str, name: str) -> bool:
-        return self._run(REGISTRY["has_principal"], account=account, name=name).fetchone() is not None
-
-    def put_key(self, row: KeyRow) -> None:
-        self._run(
-            REGISTRY["put_key"],
-            access_key_id=row.access_key_id,
-            account=row.account,
-            name=row.name,
-            arn=row.arn,
-            secret=row.secret,
-            policies=encode(row.policies),
-            created_at=row.created_at,
-        )
+    def partner_types(self, provider: str, version: str) -> list[ActionTypeRow]:
+        return [
+            action_type_row(row) for row in self._run(REGISTRY["partner_types"], provider=provider, version=version)
+        ]
 
     def tags(self, account: str, arn: str) -> dict[str, str]:
         return dict(self._run(REGISTRY["tags"], account=account, arn=arn).fetchall())
@@ -280,7 +259,12 @@ class SqliteTransaction:
             self._run(REGISTRY["insert_tag"], account=account, arn=arn, key=key, value=value)
 
     def append_log(self, account: str, run_id: str, text: str, at: float) -> None:
-        self._run(REGISTRY["append_log"], account=account, run_id=run_id, text=text, at=at)
+        size = self.log_size(account, run_id) + len(text.encode()) + LOG_PIECE_BYTES
+        self._run(REGISTRY["append_log"], account=account, run_id=run_id, text=text, at=at, total_bytes=size)
+
+    def log_size(self, account: str, run_id: str) -> int:
+        row = self._run(REGISTRY["log_size"], account=account, run_id=run_id).fetchone()
+        return row[0] if row is not None else 0
 
 
 def _open_jobs(pipeline: Pipeline) -> list[str]:

@@ -51,10 +51,6 @@ VALUES
 UPDATE rule_executions SET status = :status, run = :run
 WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :execution_number AND number = :number
 
--- name: insert_events
-INSERT INTO events (account, pipeline_id, revision, at, document)
-VALUES (:account, :pipeline_id, :revision, :at, :document)
-
 -- name: set_timer
 INSERT INTO timers (account, stamp, kind, pipeline_id, due_at)
 VALUES (:account, :stamp, :kind, :pipeline_id, :due_at)

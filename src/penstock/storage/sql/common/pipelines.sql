@@ -94,9 +94,6 @@ DELETE FROM action_executions WHERE account = :account AND pipeline_id = :pipeli
 -- name: delete_rules
 DELETE FROM rule_executions WHERE account = :account AND pipeline_id = :pipeline_id
 
--- name: delete_events
-DELETE FROM events WHERE account = :account AND pipeline_id = :pipeline_id
-
 -- name: delete_timers
 DELETE FROM timers WHERE account = :account AND pipeline_id = :pipeline_id
 

@@ -21,31 +21,11 @@ VALUES
 ON CONFLICT (type_key) DO UPDATE
 SET document = excluded.document, created_at = excluded.created_at, deleted_at = excluded.deleted_at
 
--- name: put_link
-INSERT INTO links (account, provider, version, client_id, token_hash, created_at)
-VALUES (:account, :provider, :version, :client_id, :token_hash, :created_at)
-ON CONFLICT (account, provider, version) DO UPDATE SET token_hash = excluded.token_hash
-
--- name: link
-SELECT account, provider, version, client_id, token_hash, created_at FROM links
-WHERE account = :account AND provider = :provider AND version = :version
-
--- name: client
-SELECT account, provider, version, client_id, token_hash, created_at FROM links WHERE client_id = :client_id
-
--- name: has_partner_type
-SELECT 1 FROM action_types
+-- name: partner_types
+SELECT type_key, account, region, owner, category, provider, version, document, created_at, deleted_at
+FROM action_types
 WHERE owner = 'ThirdParty' AND provider = :provider AND version = :version AND deleted_at IS NULL
-
--- name: has_principal
-SELECT 1 FROM keys WHERE account = :account AND name = :name
-
--- name: put_key
-INSERT INTO keys (access_key_id, account, name, arn, secret, policies, created_at)
-VALUES (:access_key_id, :account, :name, :arn, :secret, :policies, :created_at)
-
--- name: access_key
-SELECT access_key_id, account, name, arn, secret, policies, created_at FROM keys WHERE access_key_id = :access_key_id
+ORDER BY type_key
 
 -- name: tags
 SELECT key, value FROM tags WHERE account = :account AND arn = :arn ORDER BY key
@@ -57,9 +37,12 @@ DELETE FROM tags WHERE account = :account AND arn = :arn
 INSERT INTO tags (account, arn, key, value) VALUES (:account, :arn, :key, :value)
 
 -- name: append_log
-INSERT INTO job_logs (account, run_id, number, at, text)
-SELECT :account, :run_id, coalesce(max(number), 0) + 1, :at, :text
+INSERT INTO job_logs (account, run_id, number, at, text, total_bytes)
+SELECT :account, :run_id, coalesce(max(number), 0) + 1, :at, :text, :total_bytes
 FROM job_logs WHERE account = :account AND run_id = :run_id
+
+-- name: log_size
+SELECT total_bytes FROM job_logs WHERE account = :account AND run_id = :run_id ORDER BY number DESC LIMIT 1
 
 -- name: log
 SELECT number, at, text FROM job_logs

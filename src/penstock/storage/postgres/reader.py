@@ -1,0 +1,50 @@
+"""Reads of what was committed, as the port describes them. Nothing is kept: another server may have changed it."""
+
+import math
+
+from penstock.ports.storage import DueTimer
+from penstock.storage import queries, rows
+from penstock.storage.partners import PartnerReading
+from penstock.storage.postgres.pool import Pool
+from penstock.storage.principals import PrincipalReading
+from penstock.storage.reading import FILES, Reading
+from penstock.storage.sealed import BEFORE_ALL, SealedReading
+from penstock.storage.webhooks import WebhookReading
+
+__all__ = ["TIMER_LEASE_SECONDS", "PostgresReader"]
+
+# How long a server has to fire a timer that it was given, before another one may try.
+TIMER_LEASE_SECONDS = 5.0
+
+
+class PostgresReader(Reading):
+    def __init__(self, pool: Pool) -> None:
+        sql = {name: text for file in FILES for name, text in queries.load(file, "postgres").items()}
+        super().__init__(pool.reads(sql))
+        self._pool = pool
+        self._due_timers = sql["due_timers"]
+        self.webhooks = WebhookReading(pool.reads(queries.load("webhooks", "postgres")))
+        # Jobs have no number here.
+        self.sealed = SealedReading(pool.reads(queries.load("sealed", "postgres")), {**BEFORE_ALL, "jobs": ("", "")})
+        self.partners = PartnerReading(pool.reads(queries.load("partners", "postgres")))
+        self.principals = PrincipalReading(pool.reads(queries.load("principals", "postgres")))
+
+    async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
+        (row,) = await self._all("has_claimable", type_key=type_key, query_key=query_key, now=now)
+        return bool(row[0])
+
+    async def next_visible_at(self, type_key: str, query_key: str) -> float:
+        row = await self._one("next_visible_at", type_key=type_key, query_key=query_key)
+        return row[0] if row is not None else math.inf
+
+    async def live_servers(self) -> list[str]:
+        """The ids of the servers that are connected now, this one among them."""
+        return [server for (server,) in await self._all("live_servers")]
+
+    async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:
+        """Those that no other server is about to fire; they are this server's for `TIMER_LEASE_SECONDS`."""
+        next_at = await self.next_due_at()
+        if next_at is None or next_at > now:
+            return []
+        values = {"now": now, "held_until": now + TIMER_LEASE_SECONDS, "rows_max": rows_max}
+        return [rows.due_timer(row) for row in await self._pool.write(self._due_timers, values)]

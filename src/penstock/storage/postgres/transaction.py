@@ -1,0 +1,119 @@
+"""One open transaction, as the ports describe it.
+
+Locks are taken in one order wherever it can be known: pipelines by account and id, then jobs by id. Where two servers wait for
+each other all the same, the database ends one of the transactions, and it runs again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from penstock.core.model import Job
+from penstock.ports.sealed import Place, RowKey
+from penstock.ports.storage import (
+    Acknowledged,
+    Acknowledgement,
+    Aggregate,
+    Changes,
+    Claim,
+    ClaimedJob,
+    EndedJob,
+    PipelineRow,
+)
+from penstock.storage import queries
+from penstock.storage.changes import open_jobs
+from penstock.storage.partners import PartnerWriting
+from penstock.storage.postgres.aggregates import SQL as AGGREGATES
+from penstock.storage.postgres.aggregates import Aggregates, expect_all
+from penstock.storage.postgres.jobs import Jobs
+from penstock.storage.postgres.rows import Rows
+from penstock.storage.postgres.session import Session
+from penstock.storage.principals import PrincipalWriting
+from penstock.storage.sealed import SealedWriting
+from penstock.storage.webhooks import WebhookWriting
+from penstock.storage.writing import FILES, OWNED_BY_PIPELINE, Writing
+
+__all__ = ["PostgresTransaction"]
+
+_SQL = {file: queries.load(file, "postgres") for file in (*FILES, "webhooks", "sealed", "partners", "principals")}
+_OWN = {name: sql for file in FILES for name, sql in _SQL[file].items()}
+
+
+class PostgresTransaction(Writing):
+    """Valid within `PostgresStorage.commit` alone. `connection` runs the statements of the object store, too."""
+
+    def __init__(self, session: Session) -> None:
+        rows = partial(Rows, session)
+        self.connection = rows(_OWN)
+        super().__init__(self.connection)
+        self._session = session
+        self._aggregates = Aggregates(session)
+        self._jobs = Jobs(session)
+        self.webhooks = WebhookWriting(rows(_SQL["webhooks"]))
+        self.sealed = SealedWriting(rows(_SQL["sealed"]), self._resealed)
+        self.partners = PartnerWriting(rows(_SQL["partners"]))
+        self.principals = PrincipalWriting(rows(_SQL["principals"]))
+
+    def begin(self, *, is_last_try: bool) -> None:
+        self._aggregates.forget_loaded()
+        self._jobs.forget()
+        self._session.begin(is_last_try=is_last_try)
+
+    def keep(self) -> None:
+        """It is on disk."""
+        self._aggregates.keep()
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        try:
+            with self._session.part():
+                yield
+        except Exception:
+            self._aggregates.forget_loaded()
+            raise
+
+    def load(self, account: str, pipeline_id: str) -> Aggregate | None:
+        return self._aggregates.load(account, pipeline_id)
+
+    def load_many(self, pipelines: Sequence[tuple[str, str]]) -> None:
+        """Lock them, and the jobs that were read before."""
+        self._aggregates.load_many(pipelines)
+        self._jobs.hold()
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        return self._jobs.find(job_ids)
+
+    def write(self, changes: Changes) -> None:
+        self._jobs.hold()
+        named = self._aggregates.write(changes)
+        statements = [(AGGREGATES[query], rows) for query, rows in named]
+        statements += self._jobs.offered(changes.jobs_offered) + self._jobs.ended(changes.jobs_ended)
+        if statements:
+            written = self._session.many(statements)
+            for (query, rows), count in zip(named, written, strict=False):
+                expect_all(query, count, len(rows))
+
+    def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
+        return self._jobs.claim(claims)
+
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
+        return self._jobs.acknowledge(acknowledgements)
+
+    def redispatch(self, job_id: str) -> str | None:
+        return self._jobs.redispatch(job_id)
+
+    def delete_pipeline(self, row: PipelineRow, at: float) -> None:
+        loaded = self.load(row.account, row.id)
+        if loaded is not None:
+            ended = [EndedJob(job_id, "Failed", at) for job_id in open_jobs(loaded.pipeline)]
+            self.write(Changes(jobs_ended=ended))
+        place = {"account": row.account, "pipeline_id": row.id}
+        self._session.many([(_OWN[query], [place]) for query in OWNED_BY_PIPELINE])
+        self.webhooks.set_sources(row.account, row.id, ())
+        self._aggregates.forget_loaded()
+
+    def _resealed(self, place: Place, key: RowKey) -> None:
+        if place == "pipeline_versions":
+            account, pipeline_id, _ = key
+            self._session.run(AGGREGATES["rewrite_version"], {"account": account, "pipeline_id": pipeline_id})
+            self._aggregates.forget_loaded()

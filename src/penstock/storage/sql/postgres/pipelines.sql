@@ -1,0 +1,23 @@
+-- name: tell_watchers
+-- A timer that is there already is locked: the one who fires it waits, and then sees the object that this is about.
+INSERT INTO timers (account, stamp, kind, pipeline_id, due_at, visible_at)
+SELECT account, pipeline_id || '/' || action, 'SourceChanged', pipeline_id, :now, :now FROM watches
+WHERE account = :account AND bucket = :bucket AND object_key = :object_key
+ORDER BY pipeline_id, action
+ON CONFLICT (account, stamp, kind) DO UPDATE SET due_at = timers.due_at
+
+-- name: due_timers
+-- What is given out is nobody else's until `held_until`; if it is still there by then, whoever had it has failed.
+WITH held AS (
+    UPDATE timers SET visible_at = :held_until
+    WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM timers WHERE visible_at <= :now
+        ORDER BY visible_at, due_at LIMIT :rows_max
+        FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING account, pipeline_id, kind, stamp, due_at
+)
+SELECT account, pipeline_id, kind, stamp FROM held ORDER BY due_at, account, stamp, kind
+
+-- name: next_due_at
+SELECT visible_at FROM timers ORDER BY visible_at LIMIT 1
