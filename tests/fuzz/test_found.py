@@ -18,7 +18,9 @@ def test_a_checksum_of_a_body_that_is_no_ascii_is_refused_as_one(tmp_path: Path)
     inside = Inside(tmp_path / "data")
     assert inside.ask(Message("PUT", b"/bucket", headers=[HOST]), [b""]).status == 200
     for header in (b"content-md5", b"x-amz-checksum-crc32"):
-        answer = inside.ask(Message("PUT", b"/bucket/key", headers=[HOST, (header, b"nd6biUBpNSvoBNnR\xe2S3Q==")]), [b"x"])
+        answer = inside.ask(
+            Message("PUT", b"/bucket/key", headers=[HOST, (header, b"nd6biUBpNSvoBNnR\xe2S3Q==")]), [b"x"]
+        )
         assert answer.status == 400
     inside.close()
 
