@@ -250,21 +250,19 @@ class TestDocuments:
         upload_id = s3.create_multipart_upload(Bucket=bucket, Key="a")["UploadId"]
         path = f"/{bucket}/a?uploadId={upload_id}"
         headers = sign(store, key, "POST", path)
-        pauses = []
+        turns = 0
 
         async def watch():
-            loop = asyncio.get_running_loop()
-            asked = loop.run_in_executor(None, send, store, "POST", path, headers, document)
+            nonlocal turns
+            asked = asyncio.get_running_loop().run_in_executor(None, send, store, "POST", path, headers, document)
             while not asked.done():
-                began = loop.time()
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), store.loop))
-                pauses.append(loop.time() - began)
+                turns += 1
             return await asked
 
-        began = time.perf_counter()
         assert asyncio.run(watch()).code == "MalformedXML"
-        took = time.perf_counter() - began
-        assert max(pauses) < took / 2
+        # A loop that read by itself would come round a few times, before and after.
+        assert turns > 20
 
 
 class TestUploads:

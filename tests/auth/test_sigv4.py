@@ -275,6 +275,14 @@ def test_host_must_be_signed():
     )
 
 
+def test_a_header_is_signed_once():
+    """Each name costs a line of the canonical request: refused before one is made."""
+    request = poll()
+    twice = header(request, "authorization").replace("host", "host;host")
+    with pytest.raises(InvalidSignatureException):
+        sigv4.read_claim(changed(request, authorization=twice), sigv4.API, moment(header(request, "x-amz-date")))
+
+
 def test_every_amz_header_that_is_there_must_be_signed():
     assert refusal(without_signed(poll(), "x-amz-target"), InvalidSignatureException) == (
         "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."

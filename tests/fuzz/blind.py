@@ -24,7 +24,8 @@ class Outcome(NamedTuple):
 
 def feed(fuzzed: Entry, *, seed: int, inputs_max: int | None = None, seconds_max: float | None = None) -> Outcome:
     """The seeds as they are, then what is made of them, until there were so many inputs or it took so long."""
-    source, faults = Random(seed), []
+    source = Random(seed)
+    faults: list[Fault] = []
     ends_at = None if seconds_max is None else time.monotonic() + seconds_max
     for number in count():
         if number == inputs_max or (ends_at is not None and time.monotonic() > ends_at):

@@ -19,10 +19,9 @@ from penstock.http.connection import Connection
 from penstock.http.listener import Listener
 from penstock.ports.identity import SignedRequest
 
-TURNS_MAX = 5000
 PIECES_MAX = 25
-# What a task has set off by its end may set off something more.
-QUIET_TURNS = 4
+# The longest way from one thing that can be seen from outside to the next one.
+QUIET_TURNS = 10
 STATUS_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
 HEAD_LINE = re.compile(rb"[!#-'*+.^_`|~0-9a-zA-Z-]+: [^\r\n\0]*")
 REFUSALS = frozenset({400, 414, 431})
@@ -77,9 +76,13 @@ class Transport:
     def close(self) -> None:
         if not self.is_closed:
             self.is_ended = self.is_closed = True
-            self._loop.call_soon(self._protocol.connection_lost, None)
+            self._loop.call_soon(self._lose)
 
     abort = close
+
+    def _lose(self) -> None:
+        self._protocol.connection_lost(None)
+        self._protocol = asyncio.Protocol()
 
     def pause_reading(self) -> None:
         self.is_paused = True
@@ -220,13 +223,12 @@ class Connections:
 
 
 async def _settle(transport: Transport) -> None:
-    """Let everything run that can; reading must not stay paused."""
-    quiet = 0
-    for _ in range(TURNS_MAX):
+    """Let everything run until nothing comes of it any more; reading must not stay paused."""
+    quiet, before = 0, (-1, False)
+    while quiet < QUIET_TURNS:
         await asyncio.sleep(0)
-        quiet = quiet + 1 if not transport.is_paused and len(asyncio.all_tasks()) == 1 else 0
-        if quiet == QUIET_TURNS:
-            return
+        now = len(transport.written), transport.is_paused
+        quiet, before = quiet + 1 if now == before else 0, now
     assert not transport.is_paused or transport.is_closed, "reading is paused for good"
 
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from artifacts.raw import unframed
 from declarations import custom_source, custom_type, pipeline, stage
 from fuzz.inside import Inside
-from fuzz.judging import API_JSON, NOT_IMPLEMENTED, Answer
+from fuzz.judging import NOT_IMPLEMENTED, Answer
 from fuzz.messages import Headers, Message
 from fuzz.scripts import LEAVING, leaves, pieces, read_script, script
+from fuzz.shapes import API_JSON
 from fuzz.watching import Watch
 from operations.scene import build, type_id
 from penstock.wire import errors
@@ -22,6 +23,7 @@ FORM = (b"content-type", b"application/x-www-form-urlencoded")
 # A server that has taken so many is closed and another one begun: what is found can be found again.
 INPUTS_MAX = 3000
 OPEN_MORE_MAX = 8
+OBJECTS = "data/artifacts/objects/*/*"
 XML = b"<?xml"
 
 
@@ -58,6 +60,8 @@ class Doors:
         assert not watch.astray, f"touched outside of the folder: {watch.astray}"
         if answer is not None:
             self.check_answer(answer)
+        if watch.has_changed:
+            self._check_files()
 
     def completed(self, text: bytes) -> bytes:
         """The input with what only the server could tell."""
@@ -75,17 +79,20 @@ class Doors:
             code = json.loads(answer.body)["__type"]
             assert hasattr(errors, code) or code == "RequestEntityTooLargeException", f"an unknown error {code}"
 
-    def _end(self) -> None:
-        """Each row has its file, and each file its row; what is left behind all the same is swept."""
-        objects = self._folder / "data" / "artifacts" / "objects"
+    def _check_files(self) -> None:
+        """Each row has its file, and each file its row."""
+        here = {path.name for path in self._folder.glob(OBJECTS)}
         named = named_files(self._folder / "data" / "penstock.db")
-        assert {path.name for path in objects.glob("*/*")} == named
-        orphan = objects / "00" / f"00{'f' * 30}"
+        assert here == named, f"files that no row names: {here - named}; rows without their file: {named - here}"
+
+    def _end(self) -> None:
+        """What is left behind all the same, as by a crash, is swept."""
+        orphan = self._folder / OBJECTS.replace("*/*", f"00/00{'f' * 30}")
         orphan.parent.mkdir(exist_ok=True)
         orphan.touch()
         self._inside.sweep()
         self._inside.close()
-        assert {path.name for path in objects.glob("*/*")} == named
+        self._check_files()
         assert [path.name for path in self._folder.iterdir()] == ["data"]
 
     def close(self) -> None:
@@ -104,7 +111,6 @@ def open_files() -> int:
 def named_files(database: Path) -> set[str]:
     connection = sqlite3.connect(database)
     try:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         rows = connection.execute("SELECT file FROM objects WHERE file <> '' UNION SELECT file FROM upload_parts")
         return {file for (file,) in rows}
     finally:
@@ -150,7 +156,7 @@ class Queries(Doors):
         line = pipeline("line", stage("Source", custom_source()), stage("Build", build("Make")))
         made = [("CreateCustomActionType", custom_type("Origin", category="Source"))]
         made += [("CreateCustomActionType", custom_type("Builder")), ("CreatePipeline", {"pipeline": line})]
-        asked = [
+        asked: list[tuple[str, dict[str, object]]] = [
             ("PollForJobs", {"actionTypeId": type_id("Origin"), "maxBatchSize": 2}),
             ("GetPipelineState", {"name": "line", "DryRun": "true"}),
             ("ListActionTypes", {"actionOwnerFilter": "Custom"}),
@@ -289,7 +295,7 @@ def _of_buckets() -> list[Message]:
 def _of_objects() -> list[Message]:
     chunked = [(b"content-encoding", b"aws-chunked"), (b"x-amz-trailer", b"x-amz-checksum-crc32")]
     chunked.append((b"x-amz-decoded-content-length", b"5"))
-    framed = unframed([b"he", b"llo"], "x-amz-checksum-crc32:NhCmhg==")
+    framed = unframed([b"he", b"llo"], "x-amz-checksum-crc32:NhCmhg==")  # type: ignore[no-untyped-call]
     delete = b"<Delete><Object><Key>a/b</Key></Object><Object><Key>c</Key><VersionId>null</VersionId></Object></Delete>"
     copied = (b"x-amz-copy-source", b"/bucket/a/b")
     return [

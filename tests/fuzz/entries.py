@@ -9,8 +9,11 @@ __all__ = ["ENTRIES", "Entry", "entry"]
 class Entry(Protocol):
     """Takes inputs. `seeds` are good ones to begin with, `words` what is worth putting in."""
 
-    seeds: Sequence[bytes]
-    words: Sequence[bytes]
+    @property
+    def seeds(self) -> Sequence[bytes]: ...
+
+    @property
+    def words(self) -> Sequence[bytes]: ...
 
     def check(self, text: bytes) -> None:
         """Raise if the server does with this input what it never should."""

@@ -8,7 +8,7 @@ The corpus that it gathers stays in the folder and is where the next run begins;
 import sys
 from pathlib import Path
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 MIB_MAX = 2048
 INPUT_SECONDS_MAX = 20

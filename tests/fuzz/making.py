@@ -58,7 +58,9 @@ class Maker:
         """A request that keeps its shape; mostly one of what exists, and often of an example. `about` is what it must be of."""
         given = self._examples.get(operation.name)
         is_given = given is not None and (about is not None or self.source.random() < 0.6)
-        made = json.loads(self.source.choice(given or ["{}"])) if is_given else self.value(operation.request)
+        made: dict[str, Any] = (
+            json.loads(self.source.choice(given or ["{}"])) if is_given else self.value(operation.request)
+        )
         if about is not None:
             return made | self._members(operation, about)
         if not is_given or self.source.random() < 0.5:

@@ -60,7 +60,7 @@ ODD_NUMBERS = (
     *(0, -1, 1.5, -0.0, 2**31 - 1, 2**31, -(2**31) - 1, 2**53 + 1, 2**63, -(2**63) - 1, 2**64, 10**30, -(10**30)),
     *(10**400, 1e15, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-inf")),
 )
-OTHER_TYPES = (
+OTHER_TYPES: tuple[Any, ...] = (
     None,
     True,
     False,

@@ -8,12 +8,13 @@ import pytest
 from fuzz.blind import feed
 from fuzz.doors import Objects
 from fuzz.entries import ENTRIES, entry
+from fuzz.judging import Answer
 from fuzz.messages import Message
 from fuzz.scripts import pieces, read_script, script
 from fuzz.signatures import Signatures
 from fuzz.watching import Watch
 
-INPUTS = {"signatures": 4000, "queries": 3000, "objects": 2000, "connections": 1500}
+INPUTS = {"signatures": 4000, "queries": 2500, "objects": 1500, "connections": 1000}
 LONG_SECONDS = 8
 
 
@@ -51,7 +52,7 @@ def test_every_door_is_entered_by_the_seeds() -> None:
     statuses = []
 
     class Noted(Objects):
-        def check_answer(self, answer):
+        def check_answer(self, answer: Answer) -> None:
             super().check_answer(answer)
             statuses.append(answer.status)
 

@@ -27,12 +27,14 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Watch:
-    """From its start to its end, notes what lies outside of a folder and is touched all the same."""
+    """From its start to its end, notes what lies outside of a folder and is touched all the same, and whether anything in the
+    folder has changed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder.resolve())
         self._readable = (*READABLE, str(Path(penstock.__file__).parent))
         self.astray: list[str] = []
+        self.has_changed = False
 
     def __enter__(self) -> "Watch":
         _install()
@@ -49,9 +51,10 @@ class Watch:
 
     def _is_fine(self, event: str, path: str, arguments: tuple[Any, ...]) -> bool:
         full = os.path.normpath(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118 - no events of its own
-        if full == self._folder or full.startswith(self._folder + os.sep):
-            return True
         is_change = event in CHANGES or (event == "open" and bool(arguments[2] & WRITING))
+        if full == self._folder or full.startswith(self._folder + os.sep):
+            self.has_changed |= is_change
+            return True
         return not is_change and full.startswith(self._readable)
 
 

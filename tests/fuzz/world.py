@@ -135,7 +135,9 @@ def rule(provider: str, configuration: dict[str, str]) -> Json:
 
 def many(scene: Scene) -> Json:
     """Of several executions at once, started by pushes too."""
-    filters = {"push": [{"branches": {"includes": ["main", "release/**"]}, "filePaths": {"excludes": ["docs/**"]}}]}
+    filters: Any = {
+        "push": [{"branches": {"includes": ["main", "release/**"]}, "filePaths": {"excludes": ["docs/**"]}}]
+    }
     return pipeline(
         "many",
         stage("Source", git_source(scene), custom_source()),

@@ -24,6 +24,7 @@ from postgres import Cluster
 from storage.proxies import CuttingProxy
 from storage.samples import ACCOUNT, REGION, add, row
 from storage.samples import Store as Storage
+from waiting import eventually
 
 
 @pytest.fixture
@@ -173,6 +174,9 @@ class TestMigrations:
                     old.commit(lambda transaction: transaction.append_log(ACCOUNT, "run", "text", 1.0))
                     tag(new)
                     assert tags(old) == {"k": "v"}
+            with asked(url) as ask:
+                # The database notices a moment later that a connection has ended.
+                eventually(lambda: ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)])
             with opened(url, runner):
                 assert self.applied(url)[-1] == 99
 

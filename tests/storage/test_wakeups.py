@@ -86,7 +86,7 @@ def test_lost_connections_come_back(url: str, monkeypatch: pytest.MonkeyPatch) -
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-        assert len(ended) == 4
+        assert len(ended) >= 4
         await settled(one, two)
 
     at_two(url, check)

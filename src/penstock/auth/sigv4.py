@@ -128,8 +128,7 @@ class Terms(Struct, frozen=True):
     credential: str
     signed_names: tuple[bytes, ...]
     signed_list: bytes
-    # The canonical lines of these headers, a place left for each value.
-    template: bytes
+    template: bytes  # the canonical lines of these headers, a place left for each value
     access_key_id: str = ""
     date: str = ""
     region: str = ""
@@ -367,7 +366,7 @@ def _terms(credential: bytes, signed_list: bytes) -> Terms:
         terminator=terminator,
         scope=credential.partition(b"/")[2],
         has_region=has_region,
-        is_sound=has_region and terminator == TERMINATOR and len(date) == 8 and b"host" in names,
+        is_sound=has_region and terminator == TERMINATOR and len(date) == 8,
         date_stamp=date.encode("latin-1"),
         signed_set=frozenset(names),
     )
@@ -429,7 +428,9 @@ def _check_scope(terms: Terms, rules: Rules, stamp: bytes) -> None:
 
 
 def _check_signed(headers: Mapping[bytes, bytes], terms: Terms) -> None:
-    if not terms.is_sound and b"host" not in terms.signed_names:
+    if len(terms.signed_set) != len(terms.signed_names):
+        raise InvalidSignatureException
+    if b"host" not in terms.signed_set:
         raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in headers:
         if name not in terms.signed_set and name.startswith(b"x-amz-"):

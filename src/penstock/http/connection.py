@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
         self._transport: Any = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._origin = Origin("", is_secure=False)
         self._url = b""
         self._headers: Headers = []
@@ -149,6 +149,9 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if isinstance(serving, ApiCall) and HELD in serving.names and self._task is not None:
             self._task.cancel()
+        # The parser and what it feeds know each other: a large head would stay until the collector comes by.
+        self._parser = self._reading = self._serving = None
+        self._headers = []
 
     def eof_received(self) -> None:
         """The client sends no more: asyncio closes the connection."""
@@ -410,6 +413,9 @@ class Connection(asyncio.Protocol):
             return
         self._is_refused = self._has_parted = True
         self._resume()
+        if isinstance(self._serving, Exchange):
+            # Whatever it still has to say, there is nowhere to say it.
+            self._serving.leave()
         self._transport.set_protocol(Farewell(self))
         self._transport.write_eof()
         self.due_at = self._listener.now() + FAREWELL_SECONDS

@@ -40,14 +40,15 @@ async def copy_object(call: S3Call) -> Answer:
     source = read_source(call)
     await call.bucket()
 
-    def copied(found: Found) -> tuple[Found, StoredBody]:
+    def copied(found: Found) -> tuple[Found, Attributes, StoredBody]:
         check_source(headers, found)
         if source.name == call.name and source.version_id is None:
             check_change(call.request)
-        return found, copy_of(call.files, found.row, headers.get("x-amz-checksum-algorithm", ""))
+        attributes = copied_attributes(call.request, found.row)
+        return found, attributes, copy_of(call.files, found.row, headers.get("x-amz-checksum-algorithm", ""))
 
-    found, body = await with_bytes(call, source.name, source.version_id, copied)
-    stored = await store(call, copied_attributes(call.request, found.row), body)
+    found, attributes, body = await with_bytes(call, source.name, source.version_id, copied)
+    stored = await store(call, attributes, body)
     of_source = version_headers(found.bucket, found.row.version_id).get("x-amz-version-id")
     answered = await written_headers(call, stored.row)
     answered |= {"x-amz-copy-source-version-id": of_source} if of_source else {}
