@@ -229,6 +229,7 @@ class Breaking:
         self._listening.close()
 
 
+@pytest.mark.long
 def test_a_connection_that_breaks_is_taken_up_where_it_was(server: Server, tmp_path: Path) -> None:
     keys = {name.upper(): value for name, value in server.root_keys.items()}
     breaking = Breaking(server, 50_000)

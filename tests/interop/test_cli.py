@@ -83,6 +83,7 @@ def work_partner(cli: Cli, plant: Plant) -> None:
     cli.codepipeline("put-third-party-job-success-result", **known)
 
 
+@pytest.mark.long
 def test_a_custom_and_a_partner_action_from_creation_to_the_deployed_object(cli: Cli, plant: Plant) -> None:
     cli.codepipeline("create-custom-action-type", cli_input_json=custom_type(plant.provider))
     (cli.folder / "pipeline.json").write_text(json.dumps({"pipeline": plant.declaration()}))
