@@ -27,8 +27,8 @@ from penstock.ports.storage import Transaction, Watch
 from penstock.storage.catalogue import tell_watchers
 from penstock.storage.postgres.adapter import PostgresStorage
 from penstock.storage.postgres.objects import PostgresObjects
-from penstock.storage.sqlite import watches
 from penstock.storage.sqlite.objects import SqliteObjects
+from penstock.storage.sqlite.objects import tell_watchers as tell_in_sqlite
 from storage.conftest import Reopening
 from storage.samples import ACCOUNT, REGION, Store, row
 from storage.servers import WAIT_SECONDS, Pair
@@ -51,7 +51,7 @@ def catalogue_of(store: Store) -> Any:
 
     if isinstance(storage, PostgresStorage):
         return PostgresObjects(storage.pool, commit, tell_watchers)  # type: ignore[arg-type]
-    return SqliteObjects(storage.reading, commit, watches.tell_watchers)  # type: ignore[arg-type]
+    return SqliteObjects(storage.reading, commit, tell_in_sqlite)  # type: ignore[arg-type]
 
 
 def row_of(version_id: str, **more: Any) -> ObjectRow:

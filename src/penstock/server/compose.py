@@ -50,9 +50,8 @@ from penstock.server.credentials import RootKeys, load_root_keys
 from penstock.server.ground import check_finished
 from penstock.server.settings import Settings
 from penstock.storage.sqlite.adapter import SqliteStorage
-from penstock.storage.sqlite.objects import SqliteObjects
+from penstock.storage.sqlite.objects import SqliteObjects, tell_watchers
 from penstock.storage.sqlite.transaction import SqliteTransaction
-from penstock.storage.sqlite.watches import tell_watchers
 from penstock.wakeup.local import LocalWakeup
 from penstock.worker import Provider, ProviderSettings
 

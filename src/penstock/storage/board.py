@@ -31,7 +31,7 @@ def answer_of(job: Job | None, asked: Acknowledgement) -> Acknowledged | None:
 
     A repeat with the current nonce gets the job's status again; any other nonce is somebody else's.
     """
-    if job is None or (asked.account is not None and job.account != asked.account):
+    if job is None or asked.account not in (None, job.account) or asked.region not in (None, job.region):
         return "JobNotFound"
     if job.nonce is None or not hmac.compare_digest(job.nonce.encode(), asked.nonce.encode()):
         return "InvalidNonce"

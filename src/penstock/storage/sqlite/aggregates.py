@@ -5,8 +5,9 @@ import sqlite3
 from msgspec.structs import replace
 
 from penstock.core.model import Pipeline, PipelineVersion
-from penstock.ports.storage import Aggregate, Changes, Conflict, ExecutionRow, RuleRow, RunRow, TimerRow
+from penstock.ports.storage import Aggregate, Changes, Conflict
 from penstock.storage import queries
+from penstock.storage.changes import settled, statements
 from penstock.storage.rows import decode_execution, decode_head, decode_version, encode
 
 __all__ = ["Aggregates"]
@@ -103,35 +104,13 @@ class Aggregates:
         """Write what belongs to pipelines; after it the kept aggregates are those of the changes."""
         for aggregate in changes.aggregates:
             self._write_head(aggregate)
-        self._write_executions(changes.executions)
-        self._many("insert_run", [_run_parameters(row) for row in changes.runs if row.input is not None])
-        self._many("update_run", [_run_parameters(row) for row in changes.runs if row.input is None])
-        self._many("insert_rule", [_rule_parameters(row) for row in changes.rules if row.input is not None])
-        self._many("update_rule", [_rule_parameters(row) for row in changes.rules if row.input is None])
-        self._many("clear_timer", [{"account": a, "kind": k, "stamp": s} for a, k, s in changes.timers_cleared])
-        self._many("set_timer", [_timer_parameters(timer) for timer in changes.timers_set])
-
-    def _many(self, query: str, rows: list[dict[str, object]]) -> None:
-        """One statement for all rows; where it names what is there, each row must be there."""
-        if not rows:
-            return
-        written = self._executemany(SQL[query], rows)
-        if query.startswith("update") and written.rowcount != len(rows):
-            raise Conflict(f"{query} met {written.rowcount} of {len(rows)} rows")
-
-    def _write_executions(self, rows: list[ExecutionRow]) -> None:
-        for query, chosen in (
-            ("insert_execution", [row for row in rows if row.status_before is None]),
-            ("update_execution", [row for row in rows if row.status_before == row.execution.status]),
-            (
-                "update_execution_status",
-                [row for row in rows if row.status_before not in (None, row.execution.status)],
-            ),
-        ):
-            self._many(query, [_execution_parameters(row) for row in chosen])
+        for query, rows in statements(changes):
+            written = self._executemany(SQL[query], rows)
+            if query.startswith("update") and written.rowcount != len(rows):
+                raise Conflict(f"{query} met {written.rowcount} of {len(rows)} rows")
 
     def _write_head(self, aggregate: Aggregate) -> None:
-        self._keep(replace(aggregate, pipeline=_settled(aggregate.pipeline)))
+        self._keep(replace(aggregate, pipeline=settled(aggregate.pipeline)))
         if not aggregate.is_head_changed:
             return
         head = aggregate.pipeline.head
@@ -146,70 +125,3 @@ class Aggregates:
         )
         if written.rowcount != 1:
             raise Conflict(f"pipeline {head.id} is not at revision {aggregate.revision - 1}")
-
-
-def _settled(pipeline: Pipeline) -> Pipeline:
-    """Without what has ended, and the versions that only that needed."""
-    if len(pipeline.versions) == 1 and all(execution.is_open for execution in pipeline.executions.values()):
-        return pipeline
-    executions = {key: execution for key, execution in pipeline.executions.items() if execution.is_open}
-    needed = {pipeline.head.version, *(execution.version for execution in executions.values())}
-    versions = {number: pipeline.versions[number] for number in needed}
-    return replace(pipeline, executions=executions, versions=versions)
-
-
-def _execution_parameters(row: ExecutionRow) -> dict[str, object]:
-    execution = row.execution
-    return {
-        "account": row.account,
-        "pipeline_id": row.pipeline_id,
-        "number": execution.number,
-        "id": execution.id,
-        "status": execution.status,
-        "status_before": row.status_before,
-        "document": encode(execution),
-    }
-
-
-def _run_parameters(row: RunRow) -> dict[str, object]:
-    return {
-        "account": row.account,
-        "pipeline_id": row.pipeline_id,
-        "execution_number": row.execution_number,
-        "number": row.run.number,
-        "id": row.run.id,
-        "execution_id": row.execution_id,
-        "version": row.version,
-        "stage": row.stage,
-        "action": row.action,
-        "status": row.run.status,
-        "input": encode(row.input) if row.input is not None else None,
-        "run": encode(row.run),
-    }
-
-
-def _rule_parameters(row: RuleRow) -> dict[str, object]:
-    return {
-        "account": row.account,
-        "pipeline_id": row.pipeline_id,
-        "execution_number": row.execution_number,
-        "number": row.run.number,
-        "execution_id": row.execution_id,
-        "version": row.version,
-        "stage": row.stage,
-        "gate": row.gate,
-        "rule": row.rule,
-        "status": row.run.status,
-        "input": encode(row.input) if row.input is not None else None,
-        "run": encode(row.run),
-    }
-
-
-def _timer_parameters(timer: TimerRow) -> dict[str, object]:
-    return {
-        "account": timer.account,
-        "pipeline_id": timer.pipeline_id,
-        "kind": timer.kind,
-        "stamp": timer.stamp,
-        "due_at": timer.due_at,
-    }

@@ -3,7 +3,6 @@
 The process owns the file, so what it committed last is what is there; a rollback forgets everything kept.
 """
 
-import hmac
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,9 @@ from penstock.ports.storage import (
     NewJob,
 )
 from penstock.storage import queries
-from penstock.storage.rows import decode_work, encode
+from penstock.storage.board import answer_of, deal
+from penstock.storage.changes import job_parameters
+from penstock.storage.rows import decode_work
 from penstock.storage.rows import job as job_of
 from penstock.storage.sqlite.claimable import Claimable
 
@@ -99,24 +100,7 @@ class Jobs:
         )
         self._keep(_Kept(self._last_number, known, job.work))
         self._claimable.offer((job.type_key, job.query_key), job.visible_at)
-        return {
-            "number": self._last_number,
-            "id": job.id,
-            "account": job.account,
-            "region": job.region,
-            "pipeline_id": job.pipeline_id,
-            "execution_id": job.execution_id,
-            "stage": job.stage,
-            "action": job.action,
-            "run_id": job.run_id,
-            "type_key": job.type_key,
-            "query_key": job.query_key,
-            "visible_at": job.visible_at,
-            "client_id": job.client_id,
-            "timeout_seconds": job.timeout_seconds,
-            "created_at": job.created_at,
-            "work": encode(job.work),
-        }
+        return {"number": self._last_number, **job_parameters(job)}
 
     def end(self, jobs: Sequence[EndedJob]) -> None:
         rows = [row for job in jobs for row in self._ended(job)]
@@ -136,17 +120,7 @@ class Jobs:
             raise Conflict(f"{written.rowcount} of {rows} jobs were in the status that they were expected in")
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
-        """Claims of one kind by one caller are one statement; what it brings is dealt out in the order of the claims."""
-        kinds: dict[tuple[str, str, str, str | None], list[int]] = {}
-        for position, claim in enumerate(claims):
-            kind = (claim.type_key, claim.query_key, claim.claimant, claim.lease)
-            kinds.setdefault(kind, []).append(position)
-        dealt: list[list[ClaimedJob]] = [[] for _ in claims]
-        for positions in kinds.values():
-            jobs = iter(self._claim([claims[position] for position in positions]))
-            for position in positions:
-                dealt[position] = [job for _, job in zip(range(claims[position].jobs_max), jobs, strict=False)]
-        return dealt
+        return deal(claims, lambda kinds: [self._claim(each) for each in kinds])
 
     def _claim(self, claims: list[Claim]) -> list[ClaimedJob]:
         first = claims[0]
@@ -183,15 +157,12 @@ class Jobs:
         return answers
 
     def _acknowledge(self, asked: Acknowledgement, rows: list[dict[str, object]]) -> Acknowledged:
-        """A repeat with the current nonce gets the job's status again; any other nonce is somebody else's."""
         kept = self._find(asked.job_id)
-        if kept is None or asked.account not in (None, kept.job.account) or asked.region not in (None, kept.job.region):
-            return "JobNotFound"
+        answer = answer_of(kept.job if kept is not None else None, asked)
+        if answer is not None:
+            return answer
+        assert kept is not None, "what is not there is answered"
         job = kept.job
-        if job.nonce is None or not hmac.compare_digest(job.nonce.encode(), asked.nonce.encode()):
-            return "InvalidNonce"
-        if job.status != "Dispatched":
-            return job.status
         status: JobStatus = "InProgress"
         kept.job = replace(job, status=status)
         rows.append({"number": kept.number, "nonce": asked.nonce, "at": asked.now})
