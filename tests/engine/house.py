@@ -63,7 +63,7 @@ class House:
 
         def commit(work: Any) -> Any:
             return asyncio.ensure_future(
-                self.committer.write(lambda transaction: Written(work(transaction.connection)))
+                self.committer.write(lambda transaction: Written(work(transaction.statements)))
             )
 
         class NoKeys:

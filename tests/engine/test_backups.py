@@ -20,7 +20,6 @@ from penstock.server import archivist, backups
 from penstock.server.archivist import NoRoom, Order
 from penstock.server.backups import KEPT_SECONDS, NOT_KNOWN, LocalBackups
 from penstock.storage.sqlite.backup import SqliteFilling, SqliteSnapshot
-from penstock.storage.sqlite.objects import SqliteObjects
 from penstock.wire.errors import ConflictException
 
 HOUR = 3600.0
@@ -33,7 +32,7 @@ class Yard:
         self.house = inside
         self.files = HoldingFiles(folder / "artifacts")
         self.keys = ["newest"]
-        self.catalogue = SqliteObjects(self.house.storage.reading, self._commit)
+        self.catalogue = self.house.storage.catalogue(self._commit)
         given = {"database": str(folder / "penstock.db"), "artifacts": str(folder / "artifacts"), **order}
         self.backups = LocalBackups(
             Order(with_artifacts=True, account=ACCOUNT, region=REGION, taken_at=0.0, **given),
@@ -44,7 +43,7 @@ class Yard:
         )
 
     def _commit(self, work: Any) -> Any:
-        write = self.house.committer.write(lambda transaction: Written(work(transaction.connection)))
+        write = self.house.committer.write(lambda transaction: Written(work(transaction.statements)))
         return asyncio.ensure_future(write)
 
     async def put(self, key: str, text: bytes) -> str:

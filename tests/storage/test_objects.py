@@ -24,11 +24,7 @@ from penstock.ports.objects import (
     UploadRow,
 )
 from penstock.ports.storage import Transaction, Watch
-from penstock.storage.catalogue import tell_watchers
-from penstock.storage.postgres.adapter import PostgresStorage
-from penstock.storage.postgres.objects import PostgresObjects
-from penstock.storage.sqlite.objects import SqliteObjects
-from penstock.storage.sqlite.objects import tell_watchers as tell_in_sqlite
+from penstock.storage.catalogue import Catalogue, tell_watchers
 from storage.conftest import Reopening
 from storage.samples import ACCOUNT, REGION, Store, row
 from storage.servers import WAIT_SECONDS, Pair
@@ -47,11 +43,9 @@ def catalogue_of(store: Store) -> Any:
     storage: Any = store.storage
 
     async def commit(work: Any) -> Any:
-        return await storage.commit(lambda transaction: work(transaction.connection))
+        return await storage.commit(lambda transaction: work(transaction.statements))
 
-    if isinstance(storage, PostgresStorage):
-        return PostgresObjects(storage.pool, commit, tell_watchers)  # type: ignore[arg-type]
-    return SqliteObjects(storage.reading, commit, tell_in_sqlite)  # type: ignore[arg-type]
+    return storage.catalogue(commit)
 
 
 def row_of(version_id: str, **more: Any) -> ObjectRow:
@@ -236,15 +230,13 @@ class TestUploads:
 
 class TestManyServers:
     @pytest.fixture
-    def both(self, pair: Pair) -> list[PostgresObjects]:
+    def both(self, pair: Pair) -> list[Catalogue]:
         one, two = catalogue_of(pair.one), catalogue_of(pair.two)
         pair.one.read(one.create_bucket(BucketRow(ACCOUNT, REGION, "bucket", 1.0)))
         return [one, two]
 
     @pytest.mark.parametrize("versioning", ["", "Enabled", "Suspended"])
-    def test_puts_of_one_key_come_one_after_the_other(
-        self, pair: Pair, both: list[PostgresObjects], versioning: Any
-    ) -> None:
+    def test_puts_of_one_key_come_one_after_the_other(self, pair: Pair, both: list[Catalogue], versioning: Any) -> None:
         async def put_all() -> list[Any]:
             await both[0].set_versioning(ACCOUNT, "bucket", versioning)
             puts = [both[number % 2].put_object(row_of(f"v{number}")) for number in range(12)]
@@ -263,7 +255,7 @@ class TestManyServers:
             assert sorted([*dropped, rows[0].file]) == sorted(f"v{number}" for number in range(12))
 
     def test_a_version_that_goes_while_another_comes_leaves_one_current(
-        self, pair: Pair, both: list[PostgresObjects]
+        self, pair: Pair, both: list[Catalogue]
     ) -> None:
         async def race() -> None:
             await both[0].set_versioning(ACCOUNT, "bucket", "Enabled")
@@ -278,7 +270,7 @@ class TestManyServers:
 
         pair.one.read(race())
 
-    def test_of_two_that_want_to_be_the_first_one_is(self, pair: Pair, both: list[PostgresObjects]) -> None:
+    def test_of_two_that_want_to_be_the_first_one_is(self, pair: Pair, both: list[Catalogue]) -> None:
         async def race() -> list[Any]:
             puts = [each.put_object(row_of("v"), Condition(absent=True)) for each in both]
             return await asyncio.gather(*puts, return_exceptions=True)
@@ -286,9 +278,7 @@ class TestManyServers:
         outcomes = pair.one.read(race())
         assert sorted(isinstance(each, Refused) for each in outcomes) == [False, True]
 
-    def test_a_bucket_goes_only_while_nobody_puts_anything_into_it(
-        self, pair: Pair, both: list[PostgresObjects]
-    ) -> None:
+    def test_a_bucket_goes_only_while_nobody_puts_anything_into_it(self, pair: Pair, both: list[Catalogue]) -> None:
         async def race() -> None:
             for number in range(10):
                 name = f"bucket-{number}"
@@ -305,7 +295,7 @@ class TestManyServers:
         pair.one.read(race())
 
     def test_a_change_sets_off_those_who_watch_and_is_not_missed_by_who_is_just_looking(
-        self, pair: Pair, both: list[PostgresObjects]
+        self, pair: Pair, both: list[Catalogue]
     ) -> None:
         """A timer that was there when the object came: whoever fires it waits until the object can be seen."""
         watch = Watch(ACCOUNT, "bucket", "key", LINE.id, "Pull")
@@ -316,7 +306,7 @@ class TestManyServers:
         has_put, has_fired, seen = threading.Event(), threading.Event(), []
 
         def put(transaction: Any) -> None:
-            tell_watchers(transaction.connection, row_of("v2"))
+            tell_watchers(transaction.statements, row_of("v2"))
             transaction.set_tags(ACCOUNT, "arn", {"object": "v2"})
             has_put.set()
             # Until the other one waits for this commit; if it does not wait, it gets past it.

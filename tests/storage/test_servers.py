@@ -416,12 +416,12 @@ def test_an_execution_is_what_it_was_for_both(pair: Pair) -> None:
 def test_servers_know_who_of_them_is_there(url: str) -> None:
     async def check() -> None:
         one, two = (PostgresStorage(url, server_id=server_id) for server_id in ("one", "two"))
-        assert await one.reader.live_servers() == await two.reader.live_servers() == ["one", "two"]
+        assert await one.live_servers() == await two.live_servers() == ["one", "two"]
         await two.close()
         await left(one, "one")
         # One that dies leaves its row behind, and is not taken for alive.
         gone = PostgresStorage(url, server_id="gone")
-        assert await one.reader.live_servers() == ["gone", "one"]
+        assert await one.live_servers() == ["gone", "one"]
         gone._writer.drop()
         await left(one, "one")
         await gone.close()
@@ -434,5 +434,5 @@ def test_servers_know_who_of_them_is_there(url: str) -> None:
 async def left(storage: PostgresStorage, *servers: str) -> None:
     """Return once these alone are there: the database notices a moment later that a connection has ended."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while await storage.reader.live_servers() != list(servers):
+        while await storage.live_servers() != list(servers):
             pass

@@ -10,23 +10,24 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from penstock.auth.seal import KEY_BYTES, Sealer
+from penstock.auth.seal import KEY_BYTES, KeyStore, Sealer
 
 __all__ = ["KeyFile", "open_sealer"]
 
 PRIVATE = 0o600
 
 
-def open_sealer(path: Path, environment_value: str | None) -> Sealer:
-    """The sealer of this installation: its keys are those of the environment if there are any, else those of the file.
+def open_sealer(kept: Path | KeyStore, environment_value: str | None) -> Sealer:
+    """The sealer of this installation: its keys are those of the environment if there are any, else those in the
+    file or the store.
 
-    The file is made if it is missing. ValueError, with a sentence for the operator, if what is there is no key, or is a file
+    A key file is made if it is missing. ValueError, with a sentence for the operator, if what is there is no key, or is a file
     that others may read.
     """
     if environment_value:
         return Sealer(*_decode(environment_value.split(","), "PENSTOCK_KEY"))
-    file = KeyFile(path)
-    return Sealer(*file.load(), store=file)
+    store = KeyFile(kept) if isinstance(kept, Path) else kept
+    return Sealer(*store.load(), store=store)
 
 
 class KeyFile:

@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from penstock.ports.secrets import FINGERPRINT_KEY, SEALED_MARK, KeysAreFixed
@@ -16,12 +17,17 @@ __all__ = ["KEY_BYTES", "KeyStore", "Sealer"]
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+# Texts under unknown keys may be anybody's invention: they do not make it look more often.
+REFRESH_SECONDS_MIN = 1.0
 
 _SEALED = re.compile(re.escape(SEALED_MARK).encode() + rb"([0-9a-f]{8}):[A-Za-z0-9_-]+")
 
 
 class KeyStore(Protocol):
     """Where keys outlive the process. What it is told is on disk when it returns; OSError or ValueError if it cannot be."""
+
+    def load(self) -> list[bytes]:
+        """The keys, newest first."""
 
     def add(self, key: bytes) -> None: ...
 
@@ -84,6 +90,7 @@ class Sealer:
         self._newest = ring[0]
         self._store = store
         self._changing = Lock()
+        self._looked_at = monotonic()
         # Hashes cannot be made anew, so their key stays when others come; an installation keeps it where it keeps the hashes.
         self._fingerprint_key = ring[-1].subkey(b"fingerprint")
 
@@ -184,6 +191,17 @@ class Sealer:
                 store.drop(self._keys[key_id].key)
                 self._keys = {known: key for known, key in self._keys.items() if known != key_id}
 
+    def refresh(self) -> None:
+        """Take over the keys that the store has by now. Raises OSError or ValueError if it cannot be read."""
+        if self._store is None:
+            return
+        with self._changing:
+            self._looked_at = monotonic()
+            ring = [_Key(key) for key in self._store.load()]
+            # A key at work has its cipher already.
+            self._keys = {key.id: self._keys.get(key.id, key) for key in ring}
+            self._newest = self._keys[ring[0].id]
+
     def _changeable(self) -> KeyStore:
         if self._store is None:
             raise KeysAreFixed
@@ -194,6 +212,10 @@ class Sealer:
             raise ValueError("The text is not sealed.")
         key_id = sealed[len(SEALED_MARK) :].partition(":")[0]
         key = self._keys.get(key_id)
+        if key is None and self._store is not None and monotonic() - self._looked_at > REFRESH_SECONDS_MIN:
+            # Another server may have made it a moment ago.
+            self.refresh()
+            key = self._keys.get(key_id)
         if key is None:
             known = ", ".join(map(repr, self._keys))
             raise ValueError(f"The text was sealed under key {key_id!r}, and this server has {known}.")

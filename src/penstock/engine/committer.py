@@ -14,6 +14,7 @@ What happens on each failure:
 - A fault while writing rolls the batch back; its items then run again, each alone, so that it hurts one caller.
 - Storage that can no longer be written (StorageLost) answers all callers with ServiceUnavailable and stops the server:
   `failed` is set, and nothing is accepted any more.
+- A database that is away for the moment answers ServiceUnavailable to the batch; the next one tries again.
 - A full queue answers ThrottlingException at once.
 - A caller who hangs up changes nothing: what was submitted is carried out.
 """
@@ -228,6 +229,12 @@ class Committer:
             topics = await self._storage.commit(lambda transaction: self._apply(transaction, batch))
         except StorageLost as problem:
             self._give_up(batch, problem)
+            return
+        except ServiceUnavailable as problem:
+            # The database is away for now: who asks again may be luckier.
+            for item in batch:
+                item.outcome = problem
+                item.settle()
             return
         except Exception:
             if len(batch) == 1:

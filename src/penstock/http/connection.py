@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from penstock.http.api import BODY_BYTES_MAX, HELD, JSON, TARGET, Answer, is_prompt
+from penstock.http.api import BODY_BYTES_MAX, HELD, JSON, TARGET, Answer
 from penstock.http.asgi import request_id
 from penstock.http.circumstances import Origin
 from penstock.http.eager import drive
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
             return
         signed = SignedRequest(call.method, call.path, call.query, call.headers, call.body)
         answering = api.answer(signed, call.names, self._origin)
-        if is_prompt(call.names):
+        if api.is_prompt(call.names):
             drive(answering, partial(self._answer, call))
             return
         self._task = self._listener.loop.create_task(answering)

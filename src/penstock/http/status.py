@@ -1,11 +1,12 @@
 """Whether the server can serve, and what it has done: /_penstock/health and /_penstock/metrics."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from penstock.http.asgi import Receive, Scope, Send, respond
+from penstock.wire.errors import ServiceUnavailable
 
 __all__ = ["Metrics", "StatusPages"]
 
@@ -21,20 +22,37 @@ class Metrics:
 
 
 class StatusPages:
-    """`is_serving` says whether requests can be carried out; `commits` gives (commits, items committed)."""
+    """`is_serving` says whether requests can be carried out, `check` raises ServiceUnavailable if what was committed cannot be
+    read; `commits` gives (commits, items committed)."""
 
     def __init__(
-        self, version: str, metrics: Metrics, is_serving: Callable[[], bool], commits: Callable[[], tuple[int, int]]
+        self,
+        version: str,
+        metrics: Metrics,
+        *,
+        is_serving: Callable[[], bool],
+        check: Callable[[], Awaitable[None]],
+        commits: Callable[[], tuple[int, int]],
     ) -> None:
         self._version = version
         self._metrics = metrics
         self._is_serving = is_serving
+        self._check = check
         self._commits = commits
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        serving = self._is_serving()
-        body = msgspec.json.encode({"status": "ok" if serving else "stopping", "version": self._version})
-        await respond(send, 200 if serving else 503, body, b"application/json")
+        status = await self._status()
+        body = msgspec.json.encode({"status": status, "version": self._version})
+        await respond(send, 200 if status == "ok" else 503, body, b"application/json")
+
+    async def _status(self) -> str:
+        if not self._is_serving():
+            return "stopping"
+        try:
+            await self._check()
+        except ServiceUnavailable:
+            return "without database"
+        return "ok"
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, self._text(), b"text/plain; version=0.0.4; charset=utf-8")

@@ -63,6 +63,12 @@ class KeyedVault(Vault, Protocol):
         be written; then everything is as it was.
         """
 
+    def refresh(self) -> None:
+        """Look which keys there are by now where they are kept: another server may have added or dropped one. Blocks.
+
+        Raises OSError or ValueError if they cannot be read; then everything is as it was.
+        """
+
     def drop_key(self, key_id: str) -> None:
         """Forget an old key, on disk too; what it alone opens is lost. Raises as `add_key` does."""
 

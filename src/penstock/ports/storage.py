@@ -486,4 +486,13 @@ class Storage(Protocol):
         Raises StorageLost if the database cannot be written any more; then nothing of it is promised.
         """
 
+    async def live_servers(self) -> list[str]:
+        """The ids of the servers that have the database open now, this one among them."""
+
+    async def lead(self, duty: str, now: float, until: float) -> bool:
+        """Whether this server is the one to do that duty; nobody else is before `until`, unless it was another's already."""
+
+    async def check(self) -> None:
+        """Return if what was committed can be read. Raises ServiceUnavailable."""
+
     async def close(self) -> None: ...

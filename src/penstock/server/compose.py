@@ -3,15 +3,13 @@
 import asyncio
 import logging
 import os
-import sqlite3
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 from uuid import uuid4
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from penstock import __version__
 from penstock.artifacts.files import sweep
@@ -42,63 +40,26 @@ from penstock.operations.polls import Polls
 from penstock.ports.backup import BackupKeys
 from penstock.ports.git_host import GitHost
 from penstock.ports.identity import AccessKey, Principal
+from penstock.ports.objects import ObjectCatalogue
 from penstock.ports.principals import PrincipalRow
 from penstock.ports.storage import Reader
 from penstock.server.archivist import Order
 from penstock.server.backups import LocalBackups
+from penstock.server.clock import SystemClock, UuidIds
 from penstock.server.credentials import RootKeys, load_root_keys
+from penstock.server.database import Database, DatabaseStorage, ServerWakeup, open_database
 from penstock.server.ground import check_finished
 from penstock.server.settings import Settings
-from penstock.storage.sqlite.adapter import SqliteStorage
-from penstock.storage.sqlite.objects import SqliteObjects, tell_watchers
-from penstock.storage.sqlite.transaction import SqliteTransaction
-from penstock.wakeup.local import LocalWakeup
+from penstock.storage.catalogue import Commit
+from penstock.storage.statements import Statements
+from penstock.storage.writing import Writing
 from penstock.worker import Provider, ProviderSettings
 
-__all__ = ["Installation", "SystemClock", "compose"]
+__all__ = ["Installation", "compose"]
 
 T = TypeVar("T")
+_ROOT_KEYS = "root access key"
 log = logging.getLogger("penstock.server")
-
-
-class SystemClock:
-    """The time of the machine, but never earlier than before: set back, it goes on at its own pace until that is made up."""
-
-    def __init__(self) -> None:
-        self._ahead = time.time() - time.monotonic()
-
-    def now(self) -> float:
-        steady = time.monotonic()
-        ahead = time.time() - steady
-        if ahead > self._ahead:
-            self._ahead = ahead
-        return steady + self._ahead
-
-
-class UuidIds:
-    """UUIDs of version 7 (RFC 9562): they begin with the time, so that rows that are made together lie together in an index."""
-
-    def __init__(self) -> None:
-        self._random: list[str] = []
-        self._millisecond = 0
-        self._front = ""
-
-    def new(self) -> str:
-        if not self._random:
-            # Asking the system for each costs as much as all the rest.
-            bits = os.urandom(1280).hex()
-            self._random = [_random_part(bits[start : start + 20]) for start in range(0, len(bits), 20)]
-        millisecond = time.time_ns() // 1_000_000
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            at = f"{millisecond:012x}"
-            self._front = f"{at[:8]}-{at[8:]}-7"
-        return self._front + self._random.pop()
-
-
-def _random_part(bits: str) -> str:
-    """The rest of a UUID behind its time and version: 74 random bits, and the two of its variant."""
-    return f"{bits[:3]}-{'89ab'[int(bits[3], 16) & 3]}{bits[4:7]}-{bits[7:19]}"
 
 
 class StoredKeys:
@@ -129,9 +90,9 @@ class Installation(Struct):
     """A composed server, before anything runs."""
 
     settings: Settings
-    storage: SqliteStorage
+    storage: DatabaseStorage
     committer: Committer
-    wakeup: LocalWakeup
+    wakeup: ServerWakeup
     clock: SystemClock
     environment: Environment
     app: Asgi
@@ -143,15 +104,16 @@ class Installation(Struct):
 
 
 def compose(settings: Settings, executor: str, url: str) -> Installation:
-    """Open everything. `executor` is where commands run, `url` where the server is. Raises DatabaseInUse, SchemaTooNew or
-    ValueError."""
+    """Open everything. `executor` is where commands run, `url` where the server is. Raises what `open_database` raises."""
     check_finished(settings.data_dir)
     git_host, root_url = _git_host(), _address("PENSTOCK_PUBLIC_URL") or url
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sealer = open_sealer(settings.key_file or settings.data_dir / "key", _key_in_environment())
-    storage = SqliteStorage(settings.database)
-    root = _root_keys(settings)
-    clock, wakeup, sessions = SystemClock(), LocalWakeup(), Sessions(sealer)
+    server_id = str(uuid4())
+    database = open_database(settings, server_id)
+    storage, wakeup = database.storage, database.wakeup
+    sealer = _sealer(settings, database)
+    root = _root_keys(settings, database, sealer)
+    clock, sessions = SystemClock(database.clock_ahead_seconds), Sessions(sealer)
     door = make_door(
         settings.auth,
         keys=StoredKeys(storage.reader, sealer),
@@ -162,7 +124,7 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
     )
     providers = _providers(settings, executor)
     committer = Committer(storage, wakeup, clock, UuidIds(), _served(providers))
-    catalogue = SqliteObjects(storage.reading, _object_commits(committer), tell_watchers)
+    catalogue = storage.catalogue(_object_commits(committer))
     files, metrics = HoldingFiles(settings.artifacts), Metrics()
     backups = _backups(settings, files, catalogue, clock)
     environment = Environment(
@@ -178,7 +140,7 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         action_types=builtin(),
         ack_timeout_seconds=settings.ack_timeout,
         continuation_delay_seconds=settings.continuation_delay,
-        server_id=str(uuid4()),
+        server_id=server_id,
         polls=Polls(clock.now()),
         root_url=root_url,
         git_host=git_host,
@@ -193,7 +155,7 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         clock=clock,
         environment=environment,
         app=_unbuilt,
-        api=Api(environment, metrics, throttle),
+        api=Api(environment, metrics, throttle, needs_tasks=settings.is_shared),
         providers=providers,
         throttle=throttle,
         sweep=lambda now: asyncio.ensure_future(_sweep(files, catalogue, backups, now)),
@@ -208,12 +170,12 @@ def _served(providers: list[Provider]) -> frozenset[str]:
     return frozenset(f"{kind.owner}/{kind.category}/{kind.provider}/{kind.version}" for kind in kinds)
 
 
-async def _sweep(files: HoldingFiles, catalogue: SqliteObjects, backups: LocalBackups, now: float) -> int:
+async def _sweep(files: HoldingFiles, catalogue: ObjectCatalogue, backups: LocalBackups, now: float) -> int:
     await backups.sweep(now)
     return await sweep(files, catalogue, now)
 
 
-def _backups(settings: Settings, files: HoldingFiles, catalogue: SqliteObjects, clock: SystemClock) -> LocalBackups:
+def _backups(settings: Settings, files: HoldingFiles, catalogue: ObjectCatalogue, clock: SystemClock) -> LocalBackups:
     order = Order(
         database=str(settings.database.absolute()),
         artifacts=str(settings.artifacts.absolute()),
@@ -258,9 +220,26 @@ def _address(variable: str) -> str:
     return address
 
 
-def _root_keys(settings: Settings) -> RootKeys:
+def _sealer(settings: Settings, database: Database) -> Sealer:
+    in_environment = _key_in_environment()
+    if database.shared is not None and settings.key_file is None:
+        return open_sealer(database.shared.keys, in_environment)
+    return open_sealer(settings.key_file or settings.data_dir / "key", in_environment)
+
+
+def _root_keys(settings: Settings, database: Database, sealer: Sealer) -> RootKeys:
+    """Those given, else those of all servers on this database, else those in the data directory; they are left there."""
     key_id, secret = settings.root_access_key_id, settings.root_secret_access_key
-    return load_root_keys(settings.data_dir, RootKeys(key_id, secret) if key_id else None)
+    if key_id:
+        return load_root_keys(settings.data_dir, RootKeys(key_id, secret))
+    found = load_root_keys(settings.data_dir, None)
+    if database.shared is None:
+        return found
+    agreed = sealer.open(
+        database.shared.agree(_ROOT_KEYS, sealer.seal(json.encode(found).decode(), ACCESS_KEY_SECRET)),
+        ACCESS_KEY_SECRET,
+    )
+    return load_root_keys(settings.data_dir, json.decode(agreed, type=RootKeys))
 
 
 def _root_key(account: str, root: RootKeys) -> AccessKey:
@@ -286,15 +265,13 @@ def _provider(entry: EntryPoint, offered: ProviderSettings) -> Provider | None:
     return provider
 
 
-def _object_commits(
-    committer: Committer,
-) -> "Callable[[Callable[[sqlite3.Connection], T]], asyncio.Future[T]]":
+def _object_commits(committer: Committer) -> Commit:
     """Writes of the object store, in the same batches as everything else."""
 
-    def commit(work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+    def commit(work: Callable[[Statements], T]) -> "asyncio.Future[T]":
         def write(transaction: object) -> Written[T]:
-            assert isinstance(transaction, SqliteTransaction)
-            return Written(work(transaction.connection), topics=("timers",))
+            assert isinstance(transaction, Writing), "rows of objects lie in the same database as all others"
+            return Written(work(transaction.statements), topics=("timers",))
 
         return asyncio.ensure_future(committer.write(write))
 
@@ -306,8 +283,9 @@ def _doors(installation: Installation, metrics: Metrics, objects: Asgi) -> Route
     status = StatusPages(
         __version__,
         metrics,
-        lambda: installation.is_serving and not committer.failed.done(),
-        lambda: (committer.commits, committer.committed),
+        is_serving=lambda: installation.is_serving and not committer.failed.done(),
+        check=installation.storage.check,
+        commits=lambda: (committer.commits, committer.committed),
     )
     page = Console(installation.environment, installation.settings.account_id)
     sts = Sts(installation.environment, installation.throttle)

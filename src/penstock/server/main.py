@@ -13,9 +13,11 @@ from contextlib import suppress
 from typing import Any
 
 from penstock.engine.duties.housekeeping import Housekeeping
+from penstock.engine.duties.key_ring import KeyRing
+from penstock.engine.duties.led import Led
 from penstock.engine.duties.resealing import Resealing
 from penstock.engine.duties.timers import Timers
-from penstock.engine.leases import give_up
+from penstock.engine.leases import Leases, give_up
 from penstock.engine.run import Duty
 from penstock.engine.run import run as run_duty
 from penstock.ports.storage import StorageLost
@@ -77,10 +79,7 @@ async def _run(installation: Installation, front: Front, stopping: asyncio.Event
     reader, committer, clock = installation.storage.reader, installation.committer, installation.clock
     resealing = Resealing(reader.sealed, committer, installation.environment.vault)
     await resealing.prepare(clock.now())
-    lost = await give_up(reader, committer)
-    if lost:
-        log.warning("%d jobs were in the hands of a server that is gone; they are offered again", lost)
-    duties: list[Duty] = [Timers(reader, committer), Housekeeping(installation.sweep), resealing]
+    duties = await _duties(installation, resealing)
     background = [asyncio.create_task(run_duty(duty, clock, installation.wakeup)) for duty in duties]
     address = await front.open(installation)
     workers = _start_workers(installation, front.worker_url)
@@ -96,11 +95,24 @@ async def _run(installation: Installation, front: Front, stopping: asyncio.Event
         await asyncio.gather(*(worker.stop(DRAIN_SECONDS) for worker in workers))
     await _close(installation, front, background)
     if lost_storage is None:
-        await give_up(reader, committer)
+        await give_up(installation.storage, committer, installation.environment.server_id.__eq__)
     committing.cancel()
     with suppress(asyncio.CancelledError):
         await committing
     return _farewell(lost_storage)
+
+
+async def _duties(installation: Installation, resealing: Resealing) -> list[Duty]:
+    storage, committer = installation.storage, installation.committer
+    timers, housekeeping = Timers(storage.reader, committer), Housekeeping(installation.sweep)
+    if installation.settings.is_shared:
+        led = (Led(duty, storage) for duty in (housekeeping, resealing, Leases(storage, committer)))
+        return [timers, KeyRing(installation.environment.vault), *led]
+    # Nobody else can have held the file.
+    lost = await give_up(storage, committer, installation.environment.server_id.__ne__)
+    if lost:
+        log.warning("%d jobs were in the hands of a server that is gone; they are offered again", lost)
+    return [timers, housekeeping, resealing]
 
 
 def _start_workers(installation: Installation, url: str) -> list[Worker]:

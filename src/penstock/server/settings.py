@@ -15,7 +15,7 @@ from msgspec import Struct, field
 __all__ = ["Settings", "SettingsError", "data_dir_default", "load"]
 
 ENVIRONMENT_PREFIX = "PENSTOCK_"
-ROOT_NAMES = ("root_access_key_id", "root_secret_access_key")
+SECRET_NAMES = ("root_access_key_id", "root_secret_access_key", "database_url")
 # What a browser sends as the origin of a page; `null`, which any page can make its own, is none.
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 ANY_ORIGIN = "*"
@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cors_origin: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in ROOT_NAMES)
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in SECRET_NAMES)
         return f"Settings({', '.join(shown)})"
 
     @property
@@ -68,8 +68,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return False
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other servers may have the same database."""
+        return self.database_url.startswith(("postgres://", "postgresql://"))
+
+    @property
     def database(self) -> Path:
-        if not self.database_url:
+        if not self.database_url or self.is_shared:
             return self.data_dir / "penstock.db"
         return _path_of(self.database_url)
 
@@ -166,10 +171,8 @@ def _check_limits(settings: Settings) -> None:
 
 
 def _check_urls(settings: Settings) -> None:
-    if settings.database_url.startswith(("postgres://", "postgresql://")):
-        raise SettingsError("--database-url postgresql://… is not built yet: use sqlite:///PATH")
-    if settings.database_url and not settings.database_url.startswith("sqlite:///"):
-        raise SettingsError("--database-url takes sqlite:///PATH")
+    if settings.database_url and not (settings.is_shared or settings.database_url.startswith("sqlite:///")):
+        raise SettingsError("--database-url takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     if settings.artifacts_url.startswith("s3://"):
         raise SettingsError("--artifacts-url s3://… is not built yet: use file:///PATH")
     if settings.artifacts_url and not settings.artifacts_url.startswith("file:///"):

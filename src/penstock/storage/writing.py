@@ -31,8 +31,10 @@ OWNED_BY_PIPELINE = (
 
 
 class Writing:
+    """`statements` are those of the object store too, whose rows are written in the same transactions."""
+
     def __init__(self, statements: Statements) -> None:
-        self._statements = statements
+        self.statements = statements
         self._run = statements.run
 
     def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
@@ -43,12 +45,12 @@ class Writing:
         self._run("clear_timer", account=account, kind=kind, stamp=stamp)
 
     def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None:
-        row = self._statements.hold("pipeline", account=account, region=region, name=name).fetchone()
+        row = self.statements.hold("pipeline", account=account, region=region, name=name).fetchone()
         return pipeline_row(row) if row is not None else None
 
     def pipeline_count(self, account: str, region: str) -> int:
         # Who counts in order to add waits for whoever is just adding.
-        self._statements.lock(f"pipelines/{account}/{region}")
+        self.statements.lock(f"pipelines/{account}/{region}")
         count: int = self._run("pipeline_count", account=account, region=region).fetchone()[0]
         return count
 
@@ -87,7 +89,7 @@ class Writing:
             )
 
     def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
-        insert_bucket(self._statements, BucketRow(account, region, name, now))
+        insert_bucket(self.statements, BucketRow(account, region, name, now))
 
     def request_token(self, account: str, pipeline_id: str, token: str, since: float) -> tuple[bytes, str] | None:
         row: tuple[bytes, str] | None = self._run(
@@ -127,11 +129,11 @@ class Writing:
         )
 
     def action_type(self, type_key: str) -> ActionTypeRow | None:
-        row = self._statements.hold("action_type", type_key=type_key).fetchone()
+        row = self.statements.hold("action_type", type_key=type_key).fetchone()
         return action_type_row(row) if row is not None else None
 
     def custom_type_count(self, account: str, region: str) -> int:
-        self._statements.lock(f"action types/{account}/{region}")
+        self.statements.lock(f"action types/{account}/{region}")
         count: int = self._run("custom_type_count", account=account, region=region).fetchone()[0]
         return count
 

@@ -24,6 +24,8 @@ from uuid import uuid4
 import psycopg
 
 from penstock.ports.storage import Conflict, StorageLost, Transaction
+from penstock.storage import queries
+from penstock.storage.catalogue import Catalogue, Commit, tell_watchers
 from penstock.storage.migrate import SchemaTooNew
 from penstock.storage.postgres.connection import away, conninfo
 from penstock.storage.postgres.pool import Pool
@@ -38,6 +40,7 @@ __all__ = ["PostgresStorage"]
 T = TypeVar("T")
 log = logging.getLogger("penstock.storage")
 
+_SERVERS = queries.load("servers", "postgres")
 TRIES_MAX = 5
 PATIENCE_SECONDS = 5.0
 LOST_AFTER_SECONDS = 300.0
@@ -61,10 +64,11 @@ class PostgresStorage:
         lost_after_seconds: float = LOST_AFTER_SECONDS,
     ) -> None:
         address = conninfo(url)
+        self._server_id = server_id or str(uuid4())
         self._patience_seconds = patience_seconds
         self._lost_after_seconds = lost_after_seconds
         self._away_since: float | None = None
-        self._writer = Writer(address, server_id or str(uuid4()))
+        self._writer = Writer(address, self._server_id)
         try:
             self._opened: _Opened | None = _Opened(self._writer.open())
         except psycopg.OperationalError as problem:
@@ -80,6 +84,19 @@ class PostgresStorage:
 
     async def commit(self, work: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, work)
+
+    def catalogue(self, commit: Commit) -> Catalogue:
+        return Catalogue(self.pool.reads(queries.load("objects", "postgres")), commit, tell_watchers)
+
+    async def live_servers(self) -> list[str]:
+        return [server for (server,) in await self.pool.rows(_SERVERS["live_servers"], {})]
+
+    async def lead(self, duty: str, now: float, until: float) -> bool:
+        values = {"duty": duty, "server": self._server_id, "now": now, "until": until}
+        return bool(await self.pool.write(_SERVERS["lead"], values))
+
+    async def check(self) -> None:
+        await self.pool.rows("SELECT 1", {})
 
     def _commit(self, work: Callable[[Transaction], T]) -> T:
         give_up_at = time.monotonic() + self._patience_seconds

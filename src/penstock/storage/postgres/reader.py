@@ -37,10 +37,6 @@ class PostgresReader(Reading):
         row = await self._one("next_visible_at", type_key=type_key, query_key=query_key)
         return row[0] if row is not None else math.inf
 
-    async def live_servers(self) -> list[str]:
-        """The ids of the servers that are connected now, this one among them."""
-        return [server for (server,) in await self._all("live_servers")]
-
     async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:
         """Those that no other server is about to fire; they are this server's for `TIMER_LEASE_SECONDS`."""
         next_at = await self.next_due_at()

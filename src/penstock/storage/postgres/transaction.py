@@ -40,12 +40,11 @@ _OWN = {name: sql for file in FILES for name, sql in _SQL[file].items()}
 
 
 class PostgresTransaction(Writing):
-    """Valid within `PostgresStorage.commit` alone. `connection` runs the statements of the object store, too."""
+    """Valid within `PostgresStorage.commit` alone."""
 
     def __init__(self, session: Session) -> None:
         rows = partial(Rows, session)
-        self.connection = rows(_OWN)
-        super().__init__(self.connection)
+        super().__init__(rows(_OWN))
         self._session = session
         self._aggregates = Aggregates(session)
         self._jobs = Jobs(session)

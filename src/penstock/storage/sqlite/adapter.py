@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from penstock.ports.storage import StorageLost, Transaction
+from penstock.storage import queries
+from penstock.storage.catalogue import Catalogue, Commit, tell_watchers
 from penstock.storage.migrate import migrate_sqlite
 from penstock.storage.sqlite.connection import FileLock, open_reader, open_writer
 from penstock.storage.sqlite.reader import SqliteReader
+from penstock.storage.sqlite.statements import reads
 from penstock.storage.sqlite.transaction import SqliteTransaction
 
 __all__ = ["SqliteStorage"]
@@ -34,8 +37,9 @@ LOST = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQL
 class SqliteStorage:
     """Opens the file, migrates it and holds it until `close`. Raises DatabaseInUse if another server has it."""
 
-    def __init__(self, database: Path, *, synchronous: str = "FULL") -> None:
+    def __init__(self, database: Path, *, server_id: str = "", synchronous: str = "FULL") -> None:
         self._database = database
+        self._server_id = server_id
         self._lock = FileLock(database)
         try:
             self.connection = open_writer(database, synchronous=synchronous)
@@ -67,6 +71,18 @@ class SqliteStorage:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
         self._publish()
         return result
+
+    def catalogue(self, commit: Commit) -> Catalogue:
+        return Catalogue(reads(self.reading, queries.load("objects")), commit, tell_watchers)
+
+    async def live_servers(self) -> list[str]:
+        return [self._server_id]
+
+    async def lead(self, duty: str, now: float, until: float) -> bool:  # noqa: ARG002 - there is nobody else
+        return True
+
+    async def check(self) -> None:
+        """The process holds the file; `commit` says so once it cannot be written any more."""
 
     def _publish(self) -> None:
         """Let the readers know what is on disk now."""

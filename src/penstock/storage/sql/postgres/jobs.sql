@@ -45,13 +45,3 @@ SELECT EXISTS (
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
     timeout_seconds, ended_at, work, query_key, visible_at, coalesce(status_at, created_at), claimant, lease
 FROM jobs WHERE lease IS NOT NULL ORDER BY id
-
--- name: live_servers
--- Each holds a lock that is named after it, for as long as it is connected.
-SELECT server FROM committed WHERE EXISTS (
-    SELECT 1 FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND (classid::bigint << 32) | objid::bigint = hashtextextended(server, 0)
-)
-ORDER BY server
