@@ -1,7 +1,6 @@
 """What PostgreSQL alone has: migrations among servers, query plans, and ends that come from without."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,6 @@ from penstock.ports.storage import Conflict, StorageLost, Transaction
 from penstock.storage import migrate, queries
 from penstock.storage.postgres import writer
 from penstock.storage.postgres.adapter import PostgresStorage
-from penstock.storage.postgres.connection import WRITING
 from penstock.storage.postgres.texts import ADAPTERS, escaped, restored
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.wire.errors import ServiceUnavailable
@@ -192,100 +190,6 @@ class TestMigrations:
             )
             with pytest.raises(StorageLost, match="9999"):
                 tag(store)
-
-
-# A query on the way of every poll, acknowledgement, result and timer must find its rows by an index.
-LARGE = {"jobs", "executions", "timers", "action_executions", "rule_executions", "pipelines", "objects", "uploads"}
-LARGE |= {
-    "pipeline_versions",
-    "links",
-    "upload_parts",
-    "job_logs",
-    "request_tokens",
-    "source_revisions",
-    "watches",
-    "tags",
-}
-# What is not asked for on that way may walk through a part of a table.
-COLD = {
-    "aggregates": (),
-    "jobs": ("last_number", "leased_jobs"),
-    "pipelines": ("pipeline_count", "regions", "delete_watches", "delete_timers"),
-    "objects": ("bucket_has_objects",),
-    "partners": (),
-    "principals": (),
-    "registry": ("custom_type_count", "partner_types", "action_types"),
-    "sealed": (),
-    "webhooks": ("webhook_count",),
-}
-# Those of SQLite, in whose place others stand.
-NOT_OURS = {"load_client", "load_job", "load_work", "slice_jobs", "job_id", "last_number"}
-
-
-# What the driver sends as a number; the rest the server makes out for itself.
-TYPES = {"now": "double precision", "kept_max": "bigint", "held_until": "double precision"}
-
-
-SOME_ROWS = """
-INSERT INTO pipelines SELECT 'a', 'r', 'n' || n, 'p' || n, 1, 1, 0, 1, 1, '' FROM generate_series(1, 20) n;
-INSERT INTO pipeline_versions SELECT 'a', 'p' || n, 1, 1, '' FROM generate_series(1, 20) n;
-INSERT INTO executions SELECT 'a', 'p' || n, 1, 'e', 'InProgress', '' FROM generate_series(1, 20) n;
-INSERT INTO action_executions SELECT 'a', 'p' || n, 1, 1, 'r', 'e', 1, 's', 'a', 'Failed', '', '' FROM generate_series(1, 9) n;
-INSERT INTO links SELECT 'a', 'v' || n, '1', 'c' || n, 1 FROM generate_series(1, 20) n;
-INSERT INTO jobs
-    (account, id, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status, visible_at, created_at)
-    SELECT 'a', 'j' || n, 'r', 'p', 'e', 's', 'a', 'r', 't', '', 'Queued', 1, 1 FROM generate_series(1, 20) n;
-INSERT INTO timers SELECT 'a', 's' || n, 'k', 'p' || n, 1, 1 FROM generate_series(1, 20) n;
-INSERT INTO tags SELECT 'a', 'arn' || n, 'k', 'v' FROM generate_series(1, 20) n;
-INSERT INTO upload_parts SELECT 'a', 'u', n, 1, 'e', 'f' || n, 1, '', '', '' FROM generate_series(1, 20) n
-"""
-
-
-def hot_queries() -> list[tuple[str, str]]:
-    found = []
-    for file, cold in COLD.items():
-        known = queries.load(file, "postgres")
-        assert set(cold) <= set(known)
-        found += [(name, sql) for name, sql in known.items() if name not in cold and name not in NOT_OURS]
-    return found
-
-
-def walked(node: dict[str, Any], is_limited: bool = False) -> Iterator[str]:
-    """The scans of a plan that read more of a large table than they need."""
-    is_limited = is_limited or node["Node Type"] == "Limit"
-    kind, table = node["Node Type"], node.get("Relation Name")
-    by_key = "Index Cond" in node or "TID Cond" in node or (is_limited and kind.startswith("Index"))
-    if "Scan" in kind and table in LARGE and kind != "Bitmap Heap Scan" and not by_key:
-        yield f"{kind} of {table}"
-    if kind == "Bitmap Index Scan" and "Index Cond" not in node:
-        yield f"{kind} of {node['Index Name']}"
-    for inner in node.get("Plans", ()):
-        yield from walked(inner, is_limited and inner["Node Type"] not in ("Sort", "Aggregate", "Hash"))
-
-
-@pytest.mark.parametrize(("name", "sql"), hot_queries(), ids=[name for name, _ in hot_queries()])
-def test_a_hot_query_finds_its_rows_by_an_index(cluster: Cluster, plans: Any, name: str, sql: str) -> None:
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql)))
-    positional = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", sql)
-    types, nulls = (
-        f"({', '.join(each)})" if names else ""
-        for each in ([TYPES.get(name, "unknown") for name in names], ["NULL"] * len(names))
-    )
-    plans.execute(f"PREPARE hot {types} AS {positional.replace('%%', '%')}")
-    try:
-        (plan,) = plans.execute(f"EXPLAIN (FORMAT JSON) EXECUTE hot{nulls}").fetchone()
-    finally:
-        plans.execute("DEALLOCATE hot")
-    assert list(walked(plan[0]["Plan"])) == []
-
-
-@pytest.fixture(scope="module", params=["", SOME_ROWS, f"{SOME_ROWS}; ANALYZE"], ids=["empty", "unknown", "few rows"])
-def plans(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection]:
-    """A connection that plans as the server's do, with a planner that would often rather read whole tables."""
-    with cluster.empty(has_tables=True) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(request.param)
-        connection.execute(WRITING)
-        yield connection
 
 
 class TestConnections:

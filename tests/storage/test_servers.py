@@ -29,6 +29,7 @@ from penstock.storage.postgres.reader import TIMER_LEASE_SECONDS
 from penstock.wire import types as wire
 from storage.samples import ACCOUNT, REGION, Store, add, claim, execution, head, new_job, offer, row, step_of, version
 from storage.servers import WAIT_SECONDS, Pair
+from waiting import eventually
 
 LINE, OTHER = row(), row("other")
 
@@ -235,11 +236,12 @@ class TestVersions:
         pair.one.commit(lambda transaction: transaction.partners.put_link(link))
         assert load(pair.two).pipeline.client_ids == {"ThirdParty/Test/Tester/1": "client"}
 
-    def test_a_changed_action_type_is_read_from_its_commit_on(self, pair: Pair) -> None:
+    def test_a_changed_action_type_is_read_at_once_where_it_was_changed_and_soon_elsewhere(self, pair: Pair) -> None:
         made = ActionTypeRow("key", ACCOUNT, REGION, "Custom", "Build", "P", "1", b"{}", 1.0)
         for stored in (made, replace(made, deleted_at=2.0)):
             pair.one.commit(lambda transaction, stored=stored: transaction.put_action_type(stored))
-            assert pair.two.read(pair.two.reader.action_type("key")) == stored
+            assert pair.one.read(pair.one.reader.action_type("key")) == stored
+            eventually(lambda stored=stored: pair.two.read(pair.two.reader.action_type("key")) == stored, 3.0)
 
 
 def _sealed(text: str) -> PipelineVersion:

@@ -10,13 +10,14 @@ Dialect = Literal["sqlite", "postgres"]
 
 NAME_LINE = "-- name: "
 # What may hold a colon without being a parameter comes first: texts, comments, casts.
-_PARAMETER = re.compile(r"'[^']*'|--[^\n]*|::|:([a-z_][a-z_0-9]*)")
+_PARAMETER = re.compile(r"'[^']*'|--[^\n]*|::|:([a-z_][a-z_0-9]*)(?=(::[a-z ]+\[\])?)")
 
 
 def load(name: str, dialect: Dialect = "sqlite") -> dict[str, str]:
     """The queries of `sql/common/NAME.sql` and of the dialect's own `NAME.sql`, by name; one file may be missing.
 
-    The files name parameters `:so`; for PostgreSQL they become `%(so)s`, as its driver has them.
+    The files name parameters `:so`; for PostgreSQL they become `%(so)s`, as its driver has them; a list is sent in its binary
+    form, `%(so)b`, which is many times cheaper to make.
     """
     queries: dict[str, str] = {}
     for folder in ("common", dialect):
@@ -39,4 +40,10 @@ def split(text: str) -> dict[str, str]:
 
 def _with_percents(sql: str) -> str:
     doubled = sql.replace("%", "%%")
-    return _PARAMETER.sub(lambda found: f"%({found[1]})s" if found[1] else found[0], doubled)
+    return _PARAMETER.sub(_placed, doubled)
+
+
+def _placed(found: re.Match[str]) -> str:
+    if not found[1]:
+        return found[0]
+    return f"%({found[1]}){'b' if found[2] else 's'}"

@@ -35,6 +35,7 @@ class Writing:
 
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
+        self.has_changed_types = False
         self._run = statements.run
 
     def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
@@ -138,6 +139,7 @@ class Writing:
         return count
 
     def put_action_type(self, row: ActionTypeRow) -> None:
+        self.has_changed_types = True
         self._run(
             "put_action_type",
             type_key=row.type_key,

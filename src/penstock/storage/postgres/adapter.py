@@ -128,6 +128,9 @@ class PostgresStorage:
             if not self._has_landed():
                 raise
         opened.transaction.keep()
+        if opened.transaction.has_changed_types:
+            opened.transaction.has_changed_types = False
+            self.reader.forget_action_types()
         return result
 
     def _undo(self, opened: "_Opened") -> None:

@@ -96,7 +96,7 @@ class Jobs:
         statements = [(SQL["acknowledge_job"], rows)]
         if timers:
             statements.append((AGGREGATES["set_timer"], timers))
-        written = self._session.many(statements)[0]
+        written = self._session.sets(statements)[0]
         if written != len(rows):
             raise Conflict(f"{written} of {len(rows)} jobs were in the status that they were expected in")
 

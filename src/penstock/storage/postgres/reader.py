@@ -1,10 +1,12 @@
-"""Reads of what was committed, as the port describes them. Nothing is kept: another server may have changed it."""
+"""Reads of what was committed, as the port describes them. But for action types nothing is kept: another server may have
+changed it."""
 
-import math
+import time
 
-from penstock.ports.storage import DueTimer
+from penstock.ports.storage import ActionTypeRow, DueTimer
 from penstock.storage import queries, rows
 from penstock.storage.partners import PartnerReading
+from penstock.storage.postgres.claimable import Claimable
 from penstock.storage.postgres.pool import Pool
 from penstock.storage.principals import PrincipalReading
 from penstock.storage.reading import FILES, Reading
@@ -15,6 +17,8 @@ __all__ = ["TIMER_LEASE_SECONDS", "PostgresReader"]
 
 # How long a server has to fire a timer that it was given, before another one may try.
 TIMER_LEASE_SECONDS = 5.0
+# Each poll asks for its type, and types hardly ever change.
+ACTION_TYPE_SECONDS = 1.0
 
 
 class PostgresReader(Reading):
@@ -23,6 +27,8 @@ class PostgresReader(Reading):
         super().__init__(pool.reads(sql))
         self._pool = pool
         self._due_timers = sql["due_timers"]
+        self._claimable = Claimable(pool.reads(sql))
+        self._action_types: dict[str, tuple[ActionTypeRow, float]] = {}
         self.webhooks = WebhookReading(pool.reads(queries.load("webhooks", "postgres")))
         # Jobs have no number here.
         self.sealed = SealedReading(pool.reads(queries.load("sealed", "postgres")), {**BEFORE_ALL, "jobs": ("", "")})
@@ -30,12 +36,26 @@ class PostgresReader(Reading):
         self.principals = PrincipalReading(pool.reads(queries.load("principals", "postgres")))
 
     async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
-        (row,) = await self._all("has_claimable", type_key=type_key, query_key=query_key, now=now)
-        return bool(row[0])
+        return await self._claimable.next_visible_at((type_key, query_key)) <= now
 
     async def next_visible_at(self, type_key: str, query_key: str) -> float:
-        row = await self._one("next_visible_at", type_key=type_key, query_key=query_key)
-        return row[0] if row is not None else math.inf
+        return await self._claimable.next_visible_at((type_key, query_key))
+
+    async def action_type(self, type_key: str) -> ActionTypeRow | None:
+        """As it was at most `ACTION_TYPE_SECONDS` ago, if another server has changed it since."""
+        now = time.monotonic()
+        known = self._action_types.get(type_key)
+        if known is not None and now < known[1]:
+            return known[0]
+        kept = self._action_types
+        row = await super().action_type(type_key)
+        if row is not None:
+            # Into what was thrown away meanwhile, if it was.
+            kept[type_key] = (row, now + ACTION_TYPE_SECONDS)
+        return row
+
+    def forget_action_types(self) -> None:
+        self._action_types = {}
 
     async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:
         """Those that no other server is about to fire; they are this server's for `TIMER_LEASE_SECONDS`."""

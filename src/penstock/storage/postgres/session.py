@@ -116,14 +116,15 @@ class Session:
                     cursor.execute(sql, values)
             return [cursor.fetchall() for cursor in cursors]
 
-    def many(self, statements: Sequence[tuple[str, Sequence[Values]]]) -> list[int]:
-        """Each statement once for each of its rows, all in one trip; says how many rows each has written."""
+    def sets(self, statements: Sequence[tuple[str, Sequence[Values]]]) -> list[int]:
+        """Each statement for all of its rows at once, its parameters being lists; all in one trip. Says how many rows each has
+        written."""
         with self._judged():
             cursors = [self._connection.cursor() for _ in statements]
             with self._connection.pipeline():
                 self._send_ahead()
                 for cursor, (sql, rows) in zip(cursors, statements, strict=True):
-                    cursor.executemany(sql, rows)
+                    cursor.execute(sql, {name: [row[name] for row in rows] for name in rows[0]})
             return [cursor.rowcount for cursor in cursors]
 
     def _send_ahead(self) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import AdaptersMap
-from psycopg.types.numeric import Int8Dumper
-from psycopg.types.string import StrDumperUnknown, TextBinaryLoader, TextLoader
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
+from psycopg.types.string import StrBinaryDumper, StrDumperUnknown, TextBinaryLoader, TextLoader
 
 __all__ = ["ADAPTERS", "escaped", "restored"]
 
@@ -35,6 +35,13 @@ class _TextDumper(StrDumperUnknown):
         return obj.encode()
 
 
+class _TextBinaryDumper(StrBinaryDumper):
+    def dump(self, obj: str) -> Buffer | None:
+        if "\x00" in obj or _MARK in obj:
+            obj = escaped(obj)
+        return obj.encode()
+
+
 class _TextLoader(TextLoader):
     def load(self, data: Buffer) -> str:
         raw = bytes(data)
@@ -48,8 +55,11 @@ class _TextBinaryLoader(_TextLoader, TextBinaryLoader):
 
 def _adapters() -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
-    adapters.register_dumper(str, _TextDumper)
-    adapters.register_dumper(int, Int8Dumper)
+    # Of two, the one that comes last is taken where a statement does not say which it wants.
+    for dumper in (_TextBinaryDumper, _TextDumper):
+        adapters.register_dumper(str, dumper)
+    for number_dumper in (Int8BinaryDumper, Int8Dumper):
+        adapters.register_dumper(int, number_dumper)
     adapters.register_dumper(bool, Int8Dumper)
     for loader in (_TextLoader, _TextBinaryLoader):
         adapters.register_loader("text", loader)

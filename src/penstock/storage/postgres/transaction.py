@@ -88,9 +88,13 @@ class PostgresTransaction(Writing):
         statements = [(AGGREGATES[query], rows) for query, rows in named]
         statements += self._jobs.offered(changes.jobs_offered) + self._jobs.ended(changes.jobs_ended)
         if statements:
-            written = self._session.many(statements)
+            written = self._session.sets(statements)
             for (query, rows), count in zip(named, written, strict=False):
                 expect_all(query, count, len(rows))
+
+    def clear_timer(self, account: str, kind: str, stamp: str) -> None:
+        timer = {"account": account, "kind": kind, "stamp": stamp}
+        self._session.sets([(AGGREGATES["clear_timer"], [timer])])
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
         return self._jobs.claim(claims)
@@ -107,7 +111,8 @@ class PostgresTransaction(Writing):
             ended = [EndedJob(job_id, "Failed", at) for job_id in open_jobs(loaded.pipeline)]
             self.write(Changes(jobs_ended=ended))
         place = {"account": row.account, "pipeline_id": row.id}
-        self._session.many([(_OWN[query], [place]) for query in OWNED_BY_PIPELINE])
+        for query in OWNED_BY_PIPELINE:
+            self._session.run(_OWN[query], place)
         self.webhooks.set_sources(row.account, row.id, ())
         self._aggregates.forget_loaded()
 

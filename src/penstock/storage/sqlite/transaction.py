@@ -9,7 +9,6 @@ from penstock.ports.sealed import Place, RowKey
 from penstock.ports.storage import (
     Acknowledged,
     Acknowledgement,
-    ActionTypeRow,
     Aggregate,
     Changes,
     Claim,
@@ -48,7 +47,6 @@ class SqliteTransaction(Writing):
         self.sealed = SealedWriting(SqliteStatements(connection, _SEALED), self._resealed)
         self.partners = PartnerWriting(SqliteStatements(connection, _PARTNERS), self.aggregates.forget)
         self.principals = PrincipalWriting(SqliteStatements(connection, _PRINCIPALS))
-        self.has_changed_types = False
 
     def forget(self) -> None:
         """What was kept in memory may no longer be what is on disk."""
@@ -103,10 +101,6 @@ class SqliteTransaction(Writing):
             self._run(query, account=row.account, pipeline_id=row.id)
         self.webhooks.set_sources(row.account, row.id, ())
         self.aggregates.drop(row.account, row.id)
-
-    def put_action_type(self, row: ActionTypeRow) -> None:
-        self.has_changed_types = True
-        super().put_action_type(row)
 
     def _resealed(self, place: Place, key: RowKey) -> None:
         """What is kept decoded is another document now, though it says the same."""

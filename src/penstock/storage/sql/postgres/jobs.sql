@@ -1,10 +1,17 @@
+-- What writes sets has lists for parameters, with an element for each row (aggregates.sql says more).
+
 -- name: insert_job
 INSERT INTO jobs
     (id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status, visible_at,
      client_id, timeout_seconds, created_at, work)
-VALUES
-    (:id, :account, :region, :pipeline_id, :execution_id, :stage, :action, :run_id, :type_key, :query_key, 'Queued',
-     :visible_at, :client_id, :timeout_seconds, :created_at, :work)
+SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, 'Queued', visible_at,
+    client_id, timeout_seconds, created_at, work
+FROM unnest(
+    :id::text[], :account::text[], :region::text[], :pipeline_id::text[], :execution_id::text[], :stage::text[],
+    :action::text[], :run_id::text[], :type_key::text[], :query_key::text[], :visible_at::double precision[],
+    :client_id::text[], :timeout_seconds::bigint[], :created_at::double precision[], :work::bytea[]
+) AS asked (id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, visible_at, client_id,
+    timeout_seconds, created_at, work)
 
 -- name: load_jobs
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
@@ -12,8 +19,14 @@ SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, ty
 FROM jobs WHERE id = ANY(:ids) ORDER BY id
 
 -- name: end_job
-UPDATE jobs SET status = :status, ended_at = :at, work = NULL, lease = NULL
-WHERE id = :id AND status IN ('Queued', 'Dispatched', 'InProgress')
+UPDATE jobs SET status = found.status, ended_at = found.at, work = NULL, lease = NULL
+FROM unnest(:id::text[], :status::text[], :at::double precision[]) AS asked (id, status, at)
+CROSS JOIN LATERAL (
+    SELECT jobs.ctid AS place, asked.status, asked.at FROM jobs
+    WHERE jobs.id = asked.id AND jobs.status IN ('Queued', 'Dispatched', 'InProgress')
+    FOR NO KEY UPDATE OF jobs
+) AS found
+WHERE jobs.ctid = found.place
 
 -- name: claim_jobs
 -- What another server is just handing out is passed over, so nobody waits.
@@ -29,17 +42,27 @@ WHERE id = ANY (ARRAY(
 RETURNING id, account, region, nonce, work, client_id
 
 -- name: acknowledge_job
-UPDATE jobs SET status = 'InProgress', status_at = :at WHERE id = :id AND status = 'Dispatched' AND nonce = :nonce
+UPDATE jobs SET status = 'InProgress', status_at = found.at
+FROM unnest(:id::text[], :nonce::text[], :at::double precision[]) AS asked (id, nonce, at)
+CROSS JOIN LATERAL (
+    SELECT jobs.ctid AS place, asked.at FROM jobs
+    WHERE jobs.id = asked.id AND jobs.status = 'Dispatched' AND jobs.nonce = asked.nonce
+    FOR NO KEY UPDATE OF jobs
+) AS found
+WHERE jobs.ctid = found.place
 
 -- name: redispatch_job
 UPDATE jobs SET nonce = replace(gen_random_uuid()::text, '-', '') WHERE id = :id AND status = 'Dispatched'
 RETURNING nonce
 
--- name: has_claimable
-SELECT EXISTS (
-    SELECT 1 FROM jobs
-    WHERE type_key = :type_key AND query_key = :query_key AND status IN ('Queued', 'Dispatched') AND visible_at <= :now
-)
+-- name: next_visible_times
+SELECT asked.type_key, asked.query_key, found.visible_at
+FROM unnest(:type_keys::text[], :query_keys::text[]) AS asked (type_key, query_key)
+CROSS JOIN LATERAL (
+    SELECT visible_at FROM jobs
+    WHERE jobs.type_key = asked.type_key AND jobs.query_key = asked.query_key AND jobs.status IN ('Queued', 'Dispatched')
+    ORDER BY visible_at LIMIT 1
+) AS found
 
 -- name: leased_jobs
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,

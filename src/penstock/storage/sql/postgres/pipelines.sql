@@ -21,3 +21,16 @@ SELECT account, pipeline_id, kind, stamp FROM held ORDER BY due_at, account, sta
 
 -- name: next_due_at
 SELECT visible_at FROM timers ORDER BY visible_at LIMIT 1
+
+-- name: execution
+-- By its id: nothing else makes the planner pass over the index of its pipeline's executions, which may be many.
+SELECT found.document FROM (
+    SELECT account, pipeline_id, document FROM executions WHERE id = :execution_id OFFSET 0
+) AS found
+WHERE found.account = :account AND found.pipeline_id = :pipeline_id
+
+-- name: pipeline_of_run
+SELECT pipelines.id, pipelines.account, region, name, pipelines.version, created_at, updated_at
+FROM (SELECT account, pipeline_id FROM action_executions WHERE id = :run_id OFFSET 0) AS found
+JOIN pipelines ON pipelines.account = found.account AND pipelines.id = found.pipeline_id
+WHERE found.account = :account

@@ -1,6 +1,10 @@
 -- Every primary key begins with the account, so that the tables can be spread by it; the few that do not are small and the
 -- same for all accounts. Texts compare by their bytes (COLLATE "C"), so that a listing has one order in every database.
 -- Documents are the bytes that were made of them: their free text may hold what a text column refuses.
+--
+-- Of each table, one index alone fits a question that names one row. While a table is nearly empty the planner holds all indexes
+-- for equally good, and the plan that it makes then stays: so a second index begins with another column, and has no more than it
+-- needs.
 
 -- Written with every batch of commands. Half of each page stays free, so that a new version of a row finds room beside the
 -- old one and no index need hear of it.
@@ -41,7 +45,7 @@ CREATE TABLE executions (
     document BYTEA NOT NULL,
     PRIMARY KEY (account, pipeline_id, number)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-CREATE UNIQUE INDEX executions_by_id ON executions (account, pipeline_id, id);
+CREATE INDEX executions_by_id ON executions (id);
 CREATE INDEX executions_open ON executions (account, pipeline_id, number) WHERE status IN ('InProgress', 'Stopping');
 
 -- One row an attempt of an action, written when it begins and again when it ends. Numbers count within the execution.
@@ -60,7 +64,7 @@ CREATE TABLE action_executions (
     run BYTEA NOT NULL,
     PRIMARY KEY (account, pipeline_id, execution_number, number)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX action_executions_by_id ON action_executions (account, id);
+CREATE INDEX action_executions_by_id ON action_executions (id);
 
 CREATE TABLE rule_executions (
     account TEXT COLLATE "C" NOT NULL,
@@ -109,7 +113,7 @@ CREATE TABLE jobs (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0.05);
 -- A worker names its job and not whose it is.
 CREATE INDEX jobs_by_id ON jobs (id);
-CREATE INDEX jobs_claimable ON jobs (type_key, query_key, visible_at, id) WHERE status IN ('Queued', 'Dispatched');
+CREATE INDEX jobs_claimable ON jobs (type_key, query_key, visible_at) WHERE status IN ('Queued', 'Dispatched');
 CREATE INDEX jobs_leased ON jobs (lease) WHERE lease IS NOT NULL;
 
 -- A timer that a server is about to fire is out of the others' sight until `visible_at`. Rows come and go.
