@@ -21,7 +21,9 @@ from penstock.auth.sessions import Sessions
 from penstock.http.listener import Listener
 from penstock.http.objects import S3Surface
 from penstock.ports.identity import AccessKey, Principal
-from penstock.storage.sqlite.objects import SqliteObjects
+from penstock.storage import queries
+from penstock.storage.catalogue import Catalogue
+from penstock.storage.sqlite.statements import SqliteStatements, reads
 
 SESSION = boto3.session.Session()
 ACCOUNTS = itertools.count(100000000000)
@@ -71,6 +73,14 @@ class Database:
         return connection
 
 
+def catalogue_of(reader, commit, on_put=None):
+    """The rows of one file; `commit` runs a function of its connection in a transaction."""
+    sql = queries.load("objects")
+    return Catalogue(
+        reads(reader, sql), lambda work: commit(lambda connection: work(SqliteStatements(connection, sql))), on_put
+    )
+
+
 def migration():
     folder = resources("penstock.storage") / "sql" / "migrations" / "sqlite"
     return "".join((folder / name).read_text() for name in ("0002_pre_objects.sql", "0012_pre_upload_ages.sql"))
@@ -85,7 +95,7 @@ class Store:
         self._clients = []
         self.files = LocalFiles(folder)
         self.database = Database(folder / "store.db")
-        self.catalogue = SqliteObjects(self.database.reader, self.database.commit, self._announce)
+        self.catalogue = catalogue_of(self.database.reader, self.database.commit, self._announce)
         self.keys = Keys()
         self.sessions = Sessions(Sealer(bytes(32)))
         root = AccessKey("AKIAROOT", "s" * 40, Principal("arn:aws:iam::1:root", "1", "root", "AKIAROOT"))
@@ -143,8 +153,8 @@ class Store:
     def file_names(self):
         return {path.name for path in self.files.folder.glob("*/*")}
 
-    def _announce(self, connection, row):
-        assert connection.in_transaction
+    def _announce(self, statements, row):
+        assert statements.connection.in_transaction
         self.announced.append(row)
 
 

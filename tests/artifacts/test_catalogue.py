@@ -6,7 +6,7 @@ import re
 import msgspec
 import pytest
 
-from artifacts.store import Database, migration
+from artifacts.store import Database, catalogue_of, migration
 from penstock.ports.objects import (
     BucketRow,
     Checksum,
@@ -20,7 +20,6 @@ from penstock.ports.objects import (
     UploadRow,
 )
 from penstock.storage.queries import load
-from penstock.storage.sqlite.objects import SqliteObjects
 
 NAME = ObjectName("1", "bucket", "a")
 PLACE = {"account": "1", "bucket": "bucket", "key": "a"}
@@ -72,7 +71,7 @@ def test_a_row_comes_back_as_it_was_written(database):
     part = PartRow(upload_id="u", number=1, size=1, etag="e", file="p", last_modified=2.0, checksum=full.checksum)
 
     async def round_trip():
-        catalogue = SqliteObjects(database.reader, database.commit)
+        catalogue = catalogue_of(database.reader, database.commit)
         await catalogue.create_bucket(BucketRow("1", "us-east-1", "bucket", 7.0))
         assert await catalogue.find_bucket("1", "bucket") == BucketRow("1", "us-east-1", "bucket", 7.0)
         await catalogue.set_versioning("1", "bucket", "Enabled")
@@ -91,7 +90,7 @@ def test_a_row_comes_back_as_it_was_written(database):
 
 def test_a_refusal_comes_before_anything_is_written(database):
     changes = Changes(database)
-    catalogue = SqliteObjects(database.reader, changes)
+    catalogue = catalogue_of(database.reader, changes)
     part = PartRow(upload_id="u", number=1, size=1, etag="e", file="p", last_modified=2.0)
     upload = UploadRow(**PLACE, upload_id="u", initiated_at=1.0)
     finished = row(upload_id="u")
@@ -132,12 +131,12 @@ def test_a_refusal_comes_before_anything_is_written(database):
 def test_what_is_put_is_announced_once_and_with_its_final_id(database):
     announced = []
 
-    def on_put(connection, stored):
-        assert connection.in_transaction
-        found = connection.execute("SELECT version_id FROM objects WHERE is_latest = 1").fetchall()
+    def on_put(statements, stored):
+        assert statements.connection.in_transaction
+        found = statements.connection.execute("SELECT version_id FROM objects WHERE is_latest = 1").fetchall()
         announced.append((stored.version_id, found))
 
-    catalogue = SqliteObjects(database.reader, database.commit, on_put)
+    catalogue = catalogue_of(database.reader, database.commit, on_put)
     part = PartRow(upload_id="u", number=1, size=1, etag="e", file="p", last_modified=2.0)
 
     async def put():

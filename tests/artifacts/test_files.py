@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.store import Database
+from artifacts.store import Database, catalogue_of
 from penstock.artifacts.files import LocalFiles, sweep
 from penstock.ports.objects import BucketRow, ObjectName, ObjectRow, PartRow, UploadRow
-from penstock.storage.sqlite.objects import SqliteObjects
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def files(tmp_path):
 @pytest.fixture
 def catalogue(tmp_path):
     database = Database(tmp_path / "store.db")
-    yield SqliteObjects(database.reader, database.commit)
+    yield catalogue_of(database.reader, database.commit)
     database.close()
 
 

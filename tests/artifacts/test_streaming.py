@@ -6,12 +6,11 @@ import tracemalloc
 
 import pytest
 
-from artifacts.store import MIB, Database, RealClock
+from artifacts.store import MIB, Database, RealClock, catalogue_of
 from penstock.artifacts.files import LocalFiles
 from penstock.http.objects import S3Surface
 from penstock.ports.identity import Principal
 from penstock.ports.storage import StorageLost
-from penstock.storage.sqlite.objects import SqliteObjects
 from penstock.wire.errors import InternalFailure, ServiceUnavailable, ThrottlingException
 
 PIECE = bytes(64 * 1024)
@@ -42,7 +41,7 @@ class Inside:
     def __init__(self, folder):
         self.database = Database(folder / "store.db")
         self.files = LocalFiles(folder)
-        self.catalogue = SqliteObjects(self.database.reader, self.database.commit)
+        self.catalogue = catalogue_of(self.database.reader, self.database.commit)
         self.surface = S3Surface(OpenDoor(), self.catalogue, self.files, RealClock())
 
     async def ask(self, method, target, messages=(), taken=None, **headers):

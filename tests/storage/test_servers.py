@@ -40,6 +40,9 @@ def load(store: Store, name: str = "line") -> Aggregate:
     return found
 
 
+WAITING = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+
+
 class TestPipelines:
     def test_what_one_has_kept_is_as_good_as_what_the_other_wrote_last(self, pair: Pair) -> None:
         add(pair.one, LINE)
@@ -322,6 +325,23 @@ class TestJobs:
 
         pair.one.read(both())
         assert seen == [True]
+
+    def test_one_that_is_just_being_handed_out_elsewhere_is_ended_all_the_same(self, pair: Pair) -> None:
+        offer(pair.one, new_job(1, LINE))
+        is_claimed = threading.Event()
+
+        def hand_out(transaction: Any) -> None:
+            assert transaction.claim([claim()])[0]
+            is_claimed.set()
+            eventually(lambda: transaction._session.run(WAITING, {}).fetchone()[0])
+
+        def end(transaction: Transaction) -> None:
+            assert is_claimed.wait(WAIT_SECONDS)
+            transaction.write(Changes(jobs_ended=[EndedJob("job-1", "Failed", 9.0)]))
+
+        assert pair.together(hand_out, end) == [None, None]
+        ended = pair.one.read(pair.one.reader.job("job-1"))
+        assert (ended.job.status, ended.job.ended) == ("Failed", True)
 
     def test_an_offer_of_one_is_seen_by_the_polls_of_the_other(self, pair: Pair) -> None:
         reader = pair.two.reader

@@ -63,19 +63,22 @@ class Aggregates:
         found = self._loaded[key]
         return found.aggregate if found is not None else None
 
-    def load_many(self, keys: Iterable[Key]) -> None:
+    def load_many(self, keys: Iterable[Key], also: Sequence[tuple[str, dict[str, Any]]] = ()) -> list[list[Row]]:
+        """Lock and load what is not loaded yet; gives what the other statements find, which are run once the locks are held."""
         wanted = sorted({key for key in keys if key not in self._loaded})
         if not wanted:
-            return
+            return self._session.rows(also) if also else []
         asked = {
             "accounts": [account for account, _ in wanted],
             "pipeline_ids": [pipeline_id for _, pipeline_id in wanted],
             "revisions": [self._kept_revision(key) for key in wanted],
         }
-        heads, documents = self._session.rows([(SQL["lock_pipelines"], asked), (SQL["load_changed_executions"], asked)])
+        statements = [(SQL["lock_pipelines"], asked), (SQL["load_changed_executions"], asked)]
+        heads, documents, *more = self._session.rows([*statements, *also])
         self._loaded.update(dict.fromkeys(wanted))
         self._loaded.update(self._made(heads, documents))
         self._link()
+        return more
 
     def _kept_revision(self, key: Key) -> int:
         kept = self._kept.get(key)
@@ -163,7 +166,7 @@ class Aggregates:
             self._loaded[key] = replace(before, aggregate=Aggregate(settled(aggregate.pipeline), revision))
 
 
-def expect_all(query: str, written: int, rows: int) -> None:
+def expect_all(query: str, rows: int, written: int) -> None:
     """Where a statement names what is there, each row must be there. Raises Conflict."""
     if query.startswith(("update", "write", "advance")) and written != rows:
         raise Conflict(f"{query} met {written} of {rows} rows")

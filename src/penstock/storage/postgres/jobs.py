@@ -1,7 +1,7 @@
 """The jobs of one database: offering, handing out, acknowledging, ending. Nothing of them is kept between transactions.
 
 Rows of jobs are locked after those of pipelines, and in the order of their ids. A result names a job and not its pipeline, so
-its row is read first without a lock; once its pipeline is locked, `hold` locks it and makes sure that it is still as it was.
+its row is read first without a lock; once its pipeline is locked, it is locked too, and must still be as it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from penstock.storage import queries
 from penstock.storage.board import answer_of, deal
 from penstock.storage.changes import job_parameters
 from penstock.storage.postgres.aggregates import SQL as AGGREGATES
-from penstock.storage.postgres.session import Restart, Row, Session
+from penstock.storage.postgres.session import Restart, Row, Session, in_lists
 from penstock.storage.rows import decode_work
 from penstock.storage.rows import job as job_of
 
@@ -27,9 +27,11 @@ class Jobs:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._read: dict[str, Job] = {}
+        self._held: dict[str, Job] = {}
 
     def forget(self) -> None:
         self._read.clear()
+        self._held.clear()
 
     def find(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """The jobs as they are now, to be held before anything is decided on them."""
@@ -40,23 +42,32 @@ class Jobs:
         self._read.update(jobs)
         return jobs
 
-    def hold(self) -> None:
-        """Lock what was read. Raises Restart if any of it has changed: then the work must read it again."""
-        if not self._read:
+    def to_hold(self) -> list[tuple[str, dict[str, Any]]]:
+        """The statement that locks what was read; `check_held` takes what it finds."""
+        return [(LOCKED, {"ids": list(self._read)})] if self._read else []
+
+    def check_held(self, found: list[list[Row]]) -> None:
+        """Raises Restart if any of what was read has changed: then the work must read it again."""
+        if not found:
             return
         read, self._read = self._read, {}
-        found = self._session.run(LOCKED, {"ids": list(read)}).fetchall()
-        if {row[0]: job_of(row) for row in found} != read:
+        if {row[0]: job_of(row) for row in found[0]} != read:
             raise Restart from Conflict("another server has changed a job meanwhile")
+        self._held.update(read)
 
-    def offered(self, jobs: Sequence[NewJob]) -> list[tuple[str, list[dict[str, Any]]]]:
-        """The statements that put jobs onto the board."""
-        return [(SQL["insert_job"], [job_parameters(job) for job in jobs])] if jobs else []
-
-    def ended(self, jobs: Sequence[EndedJob]) -> list[tuple[str, list[dict[str, Any]]]]:
-        """The statements that end jobs; one that has ended stays as it is."""
-        rows = [{"id": job.id, "status": job.status, "at": job.at} for job in sorted(jobs, key=lambda job: job.id)]
-        return [(SQL["end_job"], rows)] if rows else []
+    def write(self, offered: Sequence[NewJob], ended: Sequence[EndedJob]) -> None:
+        """Put jobs onto the board, and end others; one that has ended stays as it is."""
+        if offered:
+            self._session.write(SQL["insert_job"], [job_parameters(job) for job in offered], _any_number)
+        if not ended:
+            return
+        rows = [{"id": job.id, "status": job.status, "at": job.at} for job in sorted(ended, key=lambda job: job.id)]
+        # Another server may just be handing one out. A statement sees nothing that was committed after it began, so the lock
+        # is waited for by one of its own.
+        loose = [{"id": row["id"]} for row in rows if row["id"] not in self._held]
+        if loose:
+            self._session.write(SQL["lock_jobs"], loose, _any_number)
+        self._session.write(SQL["end_job"], rows, _any_number)
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
         return deal(claims, self._fetch)
@@ -78,8 +89,10 @@ class Jobs:
         }
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
-        rows = self._session.run(LOCKED, {"ids": [asked.job_id for asked in acknowledgements]}).fetchall()
-        jobs = {row[0]: job_of(row) for row in rows}
+        ids = sorted({asked.job_id for asked in acknowledgements})
+        rows = in_lists([_acknowledging(asked) for asked in acknowledgements])
+        found, written = self._session.rows([(LOCKED, {"ids": ids}), (SQL["acknowledge_job"], rows)])
+        jobs = {row[0]: job_of(row) for row in found}
         taken: dict[str, Acknowledgement] = {}
         answers: list[Acknowledged] = []
         for asked in acknowledgements:
@@ -87,22 +100,30 @@ class Jobs:
             if answer is None:
                 taken.setdefault(asked.job_id, asked)
             answers.append(answer or "InProgress")
-        if taken:
-            self._take(taken, list(_timers(jobs, taken)))
-        return answers
-
-    def _take(self, taken: dict[str, Acknowledgement], timers: list[dict[str, Any]]) -> None:
-        rows = [{"id": asked.job_id, "nonce": asked.nonce, "at": asked.now} for asked in taken.values()]
-        statements = [(SQL["acknowledge_job"], rows)]
+        if {row[0] for row in written} != taken.keys():
+            raise Conflict(f"{len(written)} of {len(taken)} jobs were in the status that they were expected in")
+        timers = list(_timers(jobs, taken))
         if timers:
-            statements.append((AGGREGATES["set_timer"], timers))
-        written = self._session.sets(statements)[0]
-        if written != len(rows):
-            raise Conflict(f"{written} of {len(rows)} jobs were in the status that they were expected in")
+            self._session.write(AGGREGATES["set_timer"], timers, _any_number)
+        return answers
 
     def redispatch(self, job_id: str) -> str | None:
         row = self._session.run(SQL["redispatch_job"], {"id": job_id}).fetchone()
         return row[0] if row is not None else None
+
+
+def _any_number(written: int) -> None:
+    """However many rows were met."""
+
+
+def _acknowledging(asked: Acknowledgement) -> dict[str, Any]:
+    return {
+        "id": asked.job_id,
+        "account": asked.account,
+        "region": asked.region,
+        "nonce": asked.nonce,
+        "at": asked.now,
+    }
 
 
 def _claimed(row: Row) -> ClaimedJob:

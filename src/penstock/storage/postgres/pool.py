@@ -1,5 +1,6 @@
 """Reads of what was committed, over a pool of connections that cannot write."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -46,7 +47,13 @@ class Pool:
         return read
 
     async def rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
-        """Raises ServiceUnavailable if the database does not answer for a while."""
+        """Raises ServiceUnavailable if the database does not answer for a while.
+
+        The caller need not run in a task: the driver does, so it is given one.
+        """
+        return await asyncio.ensure_future(self._rows(sql, values))
+
+    async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         give_up_at = time.monotonic() + self._patience_seconds
         while True:
             try:

@@ -1,13 +1,14 @@
 """The writing connection as the parts of a transaction use it.
 
-What needs no answer (BEGIN, SAVEPOINT, RELEASE, a lock) is sent ahead of the next statement, in one trip with it. Each
+What needs no answer (BEGIN, SAVEPOINT, RELEASE, a lock, rows that are written) is sent ahead of the next statement, in one trip
+with it. Each
 statement sees what was committed before it began; what must not change until the end is locked.
 
 Two things end a transaction from within and are no fault of the work: `Restart` (another server was in the way) and `Lost`
 (the connection is gone). Neither is an Exception, so that work which answers for its own faults does not take them for one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +17,7 @@ from psycopg import errors
 
 from penstock.storage.postgres.connection import Connection, is_lost
 
-__all__ = ["Lost", "Restart", "Session"]
+__all__ = ["Lost", "Restart", "Session", "in_lists"]
 
 Row = tuple[Any, ...]
 Values = dict[str, Any]
@@ -25,9 +26,11 @@ Values = dict[str, Any]
 _RESTART = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 
-_BEGIN: tuple[str, Values] = ("BEGIN", {})
-_SAVEPOINT: tuple[str, Values] = ("SAVEPOINT part", {})
-_RELEASE: tuple[str, Values] = ("RELEASE part", {})
+# A statement, its values, and who is told how many rows it has written.
+_Ahead = tuple[str, Values, Callable[[int], None] | None]
+_BEGIN: _Ahead = ("BEGIN", {}, None)
+_SAVEPOINT: _Ahead = ("SAVEPOINT part", {}, None)
+_RELEASE: _Ahead = ("RELEASE part", {}, None)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(what)s, 0))"
 
 
@@ -44,7 +47,7 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._ahead: list[tuple[str, Values]] = []
+        self._ahead: list[_Ahead] = []
         self._is_last_try = False
 
     def begin(self, *, is_last_try: bool = False) -> None:
@@ -54,11 +57,14 @@ class Session:
 
     def commit(self, sql: str, values: Values) -> None:
         """End the transaction, with a last statement before that; where nothing was said, there is nothing to end."""
+        if any(check is not None for _, _, check in self._ahead):
+            # Whether they have met their rows must be known before the end.
+            with self._trip():
+                pass
         if self._ahead[:1] == [_BEGIN]:
             self._ahead.clear()
             return
-        with self._judged(), self._connection.pipeline():
-            self._send_ahead()
+        with self._trip():
             self._connection.execute(sql, values)
             self._connection.execute("COMMIT")
 
@@ -93,44 +99,41 @@ class Session:
 
     def lock(self, what: str) -> None:
         """Before the next statement, wait for whoever holds the lock of that name, and hold it until the end."""
-        self._ahead.append((_LOCK, {"what": what}))
+        self._ahead.append((_LOCK, {"what": what}, None))
 
     def run(self, sql: str, values: Values) -> "psycopg.Cursor[Row]":
         """One statement and its answer."""
-        with self._judged():
-            cursor = self._connection.cursor(binary=True)
-            if not self._ahead:
+        cursor = self._connection.cursor(binary=True)
+        if not self._ahead:
+            with self._judged():
                 return cursor.execute(sql, values)
-            with self._connection.pipeline():
-                self._send_ahead()
-                cursor.execute(sql, values)
-            return cursor
+        with self._trip():
+            cursor.execute(sql, values)
+        return cursor
 
     def rows(self, statements: Sequence[tuple[str, Values]]) -> list[list[Row]]:
         """What each statement finds, in one trip."""
-        with self._judged():
-            cursors = [self._connection.cursor(binary=True) for _ in statements]
-            with self._connection.pipeline():
-                self._send_ahead()
-                for cursor, (sql, values) in zip(cursors, statements, strict=True):
-                    cursor.execute(sql, values)
-            return [cursor.fetchall() for cursor in cursors]
+        cursors = [self._connection.cursor(binary=True) for _ in statements]
+        with self._trip():
+            for cursor, (sql, values) in zip(cursors, statements, strict=True):
+                cursor.execute(sql, values)
+        return [cursor.fetchall() for cursor in cursors]
 
-    def sets(self, statements: Sequence[tuple[str, Sequence[Values]]]) -> list[int]:
-        """Each statement for all of its rows at once, its parameters being lists; all in one trip. Says how many rows each has
-        written."""
-        with self._judged():
-            cursors = [self._connection.cursor() for _ in statements]
-            with self._connection.pipeline():
-                self._send_ahead()
-                for cursor, (sql, rows) in zip(cursors, statements, strict=True):
-                    cursor.execute(sql, {name: [row[name] for row in rows] for name in rows[0]})
-            return [cursor.rowcount for cursor in cursors]
+    def write(self, sql: str, rows: Sequence[Values], check: Callable[[int], None]) -> None:
+        """Before the next statement, or before the end, one for all these rows at once, its parameters being lists; `check`
+        is told how many rows it has written."""
+        self._ahead.append((sql, in_lists(rows), check))
 
-    def _send_ahead(self) -> None:
+    @contextmanager
+    def _trip(self) -> Iterator[None]:
+        """To the database and back, with what goes ahead."""
         ahead, self._ahead = self._ahead, []
-        for sql, values in ahead:
-            self._connection.execute(sql, values)
+        with self._judged(), self._connection.pipeline():
+            sent = [(self._connection.execute(sql, values), check) for sql, values, check in ahead]
+            yield
+        for cursor, check in sent:
+            if check is not None:
+                check(cursor.rowcount)
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
@@ -145,3 +148,8 @@ class Session:
             if self._connection.closed or is_lost(problem):
                 raise Lost from problem
             raise
+
+
+def in_lists(rows: Sequence[Values]) -> Values:
+    """The values of a statement for a set of rows: a list of each."""
+    return {name: [row[name] for row in rows] for name in rows[0]}

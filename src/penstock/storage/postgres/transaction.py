@@ -27,7 +27,7 @@ from penstock.storage.postgres.aggregates import SQL as AGGREGATES
 from penstock.storage.postgres.aggregates import Aggregates, expect_all
 from penstock.storage.postgres.jobs import Jobs
 from penstock.storage.postgres.rows import Rows
-from penstock.storage.postgres.session import Session
+from penstock.storage.postgres.session import Session, in_lists
 from penstock.storage.principals import PrincipalWriting
 from penstock.storage.sealed import SealedWriting
 from penstock.storage.webhooks import WebhookWriting
@@ -76,25 +76,19 @@ class PostgresTransaction(Writing):
 
     def load_many(self, pipelines: Sequence[tuple[str, str]]) -> None:
         """Lock them, and the jobs that were read before."""
-        self._aggregates.load_many(pipelines)
-        self._jobs.hold()
+        self._jobs.check_held(self._aggregates.load_many(pipelines, self._jobs.to_hold()))
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         return self._jobs.find(job_ids)
 
     def write(self, changes: Changes) -> None:
-        self._jobs.hold()
-        named = self._aggregates.write(changes)
-        statements = [(AGGREGATES[query], rows) for query, rows in named]
-        statements += self._jobs.offered(changes.jobs_offered) + self._jobs.ended(changes.jobs_ended)
-        if statements:
-            written = self._session.sets(statements)
-            for (query, rows), count in zip(named, written, strict=False):
-                expect_all(query, count, len(rows))
+        for query, rows in self._aggregates.write(changes):
+            self._session.write(AGGREGATES[query], rows, partial(expect_all, query, len(rows)))
+        self._jobs.write(changes.jobs_offered, changes.jobs_ended)
 
     def clear_timer(self, account: str, kind: str, stamp: str) -> None:
         timer = {"account": account, "kind": kind, "stamp": stamp}
-        self._session.sets([(AGGREGATES["clear_timer"], [timer])])
+        self._session.run(AGGREGATES["clear_timer"], in_lists([timer]))
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
         return self._jobs.claim(claims)

@@ -19,6 +19,7 @@ SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, ty
 FROM jobs WHERE id = ANY(:ids) ORDER BY id
 
 -- name: end_job
+-- Their rows are locked.
 UPDATE jobs SET status = found.status, ended_at = found.at, work = NULL, lease = NULL
 FROM unnest(:id::text[], :status::text[], :at::double precision[]) AS asked (id, status, at)
 CROSS JOIN LATERAL (
@@ -41,15 +42,23 @@ WHERE id = ANY (ARRAY(
 ))
 RETURNING id, account, region, nonce, work, client_id
 
+-- name: lock_jobs
+SELECT found.id FROM unnest(:id::text[]) AS asked (id)
+CROSS JOIN LATERAL (SELECT jobs.id FROM jobs WHERE jobs.id = asked.id FOR NO KEY UPDATE) AS found
+
 -- name: acknowledge_job
+-- Their rows are locked. Without an account, any will do; so with regions.
 UPDATE jobs SET status = 'InProgress', status_at = found.at
-FROM unnest(:id::text[], :nonce::text[], :at::double precision[]) AS asked (id, nonce, at)
+FROM unnest(:id::text[], :account::text[], :region::text[], :nonce::text[], :at::double precision[])
+    AS asked (id, account, region, nonce, at)
 CROSS JOIN LATERAL (
     SELECT jobs.ctid AS place, asked.at FROM jobs
     WHERE jobs.id = asked.id AND jobs.status = 'Dispatched' AND jobs.nonce = asked.nonce
+        AND jobs.account = coalesce(asked.account, jobs.account) AND jobs.region = coalesce(asked.region, jobs.region)
     FOR NO KEY UPDATE OF jobs
 ) AS found
 WHERE jobs.ctid = found.place
+RETURNING jobs.id
 
 -- name: redispatch_job
 UPDATE jobs SET nonce = replace(gen_random_uuid()::text, '-', '') WHERE id = :id AND status = 'Dispatched'
