@@ -61,7 +61,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from msgspec import Struct
@@ -74,6 +74,9 @@ from penstock.wire.errors import (
     InvalidSignatureException,
     MissingAuthenticationTokenException,
 )
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = [
     "API",
@@ -97,6 +100,7 @@ TERMINATOR = "aws4_request"
 # No region's name in any partition is of another form; a new one is right before anybody here has heard of it.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 UNRESERVED = "-_.~"
+_BLOCK_BYTES = 64
 # Longer headers are read like any other, but not remembered: the cache must stay small under hostile input.
 REMEMBERED_BYTES_MAX = 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -192,9 +196,11 @@ def read_claim(request: SignedRequest, rules: Rules, now: float) -> Claim:
 def verify(claim: Claim, secret_access_key: str) -> bytes:
     """The signing key, if the claim is true; else InvalidSignatureException."""
     terms = claim.terms
-    key = signing_key(secret_access_key, terms.date, terms.region, terms.service)
-    expected = hmac.digest(key, claim.string_to_sign, "sha256").hex().encode()
-    if not hmac.compare_digest(expected, claim.signature):
+    key, begun, ending = _signer(secret_access_key, terms.date, terms.region, terms.service)
+    inner, outer = begun.copy(), ending.copy()
+    inner.update(claim.string_to_sign)
+    outer.update(inner.digest())
+    if not hmac.compare_digest(outer.hexdigest().encode(), claim.signature):
         raise InvalidSignatureException
     return key
 
@@ -219,6 +225,15 @@ def signing_key(secret_access_key: str, date: str, region: str, service: str) ->
     for part in (date, region, service, TERMINATOR):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
+
+
+@lru_cache(maxsize=1024)
+def _signer(secret_access_key: str, date: str, region: str, service: str) -> "tuple[bytes, _Hash, _Hash]":
+    """The signing key, and the two hashes of its HMAC (RFC 2104) with the key taken in: both are for copying."""
+    key = signing_key(secret_access_key, date, region, service)
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+    return key, inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def string_to_sign(stamp: bytes, scope: bytes, canonical: bytes) -> bytes:
