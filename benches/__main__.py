@@ -1,23 +1,54 @@
-"""`make bench`: what this machine does now, as ratios in one run. Options: --seconds N, --rounds N, --quick."""
+"""`make bench`: what this machine does now, beside yardsticks and peers in the same run.
+
+Every round goes through all sides, so that whatever else the machine does meets all of them; medians are compared.
+"""
 
 import argparse
 import asyncio
-import statistics
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from benches.client import ACTION_TYPE, signed
-from benches.held import follow_up_latencies, idle_cost
-from benches.servers import Measured, bare_handler, bare_model, penstock, prepare, refill, resident_mib
+from benches import machine
+from benches.page import publish, with_growth
+from benches.processes import Failed
+from benches.results import MODEL, SQLITE, Results, Row
+from benches.servers import ROOT
+from benches.sides import Sides
+from benches.single import first_jobs, held_polls, starts
+from benches.tables import tables
 
-CONNECTIONS = (1, 8, 32, 64, 128)
+PUBLISHED, UNPUBLISHED = ROOT / "docs" / "benchmarks", ROOT / ".bench"
+CONNECTIONS = (1, 8, 32, 128)
+QUICK_CONNECTIONS: tuple[int, ...] = ()
 
 
-def median(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+def options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="in a minute and a half: fewer, shorter rounds")
+    parser.add_argument("--rounds", type=int, help="[default: 5, quick 2]")
+    parser.add_argument("--seconds", type=float, help="of each measurement  [default: 2, quick 1]")
+    parser.add_argument("--at", type=int, default=64, metavar="N", help="connections of the comparison  [default: 64]")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        nargs="*",
+        help=f"of the curve beside the bare model  [default: {' '.join(map(str, CONNECTIONS))}, quick none]",
+    )
+    parser.add_argument("--alone", action="store_true", help="without peers: penstock and its yardsticks")
+    parser.add_argument(
+        "--into", type=Path, help="folder of results.json and results.svg  [default: docs/benchmarks, quick .bench]"
+    )
+    chosen = parser.parse_args(arguments)
+    defaults = (2, 1.0, QUICK_CONNECTIONS, UNPUBLISHED) if chosen.quick else (5, 2.0, CONNECTIONS, PUBLISHED)
+    for name, value in zip(("rounds", "seconds", "connections", "into"), defaults, strict=True):
+        if getattr(chosen, name) is None:
+            setattr(chosen, name, value)
+    if chosen.rounds < 1 or chosen.seconds <= 0:
+        parser.error("there must be rounds, and they must last")
+    return chosen
 
 
 def say(text: str) -> None:
@@ -25,102 +56,106 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def cycles(folder: Path, server: Measured, seconds: float, rounds: int, levels: tuple[int, ...]) -> None:
-    """Durable job cycles: penstock and the bare model take turns within each round."""
-    say("\njob cycles (poll, acknowledge, result; every call signed, every answer on disk)")
-    say("connections   cycles/s  p50 ms  p99 ms  µs CPU/call |  bare model: cycles/s  µs CPU/call | ratio")
-    for connections in levels:
-        ours, bare = [], []
-        for number in range(rounds):
-            asyncio.run(refill(server))
-            ours.append(server.load("cycle", connections, seconds))
-            (folder / f"bare{connections}-{number}").mkdir()
-            model = bare_model(folder / f"bare{connections}-{number}")
-            if model is not None:
-                bare.append(model.load("cycle", connections, seconds))
-                model.stop()
-        row = median(ours)
-        text = f"{connections:11d} {row['cycles']:10.0f} {row['p50']:7.2f} {row['p99']:7.2f} {row['cpu']:12.0f} |"
-        if bare:
-            other = median(bare)
-            text += f" {other['cycles']:20.0f} {other['cpu']:12.0f} | {row['cycles'] / other['cycles']:5.2f}"
-        say(text + ("  (ran dry)" if row["empty"] > 0.05 * row["cycles"] else ""))
+class Progress:
+    """A line for each part of the run, and how long it took."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+        sys.stdout.write(f"{self._name} … ")
+        sys.stdout.flush()
+
+    def __exit__(self, *_: object) -> None:
+        say(f"{time.perf_counter() - self._began:.0f} s")
 
 
-def empty_polls(server: Measured, seconds: float, rounds: int) -> None:
-    say("\nempty polls, 32 connections")
-    ours, bare = [], []
-    for _ in range(rounds):
-        ours.append(server.load("empty", 32, seconds))
-        handler = bare_handler()
-        bare.append(handler.load("empty", 32, seconds))
-        handler.stop()
-    row, other = median(ours), median(bare)
-    say(f"penstock      {row['calls']:8.0f} polls/s  {row['cpu']:5.0f} µs CPU/poll")
-    say(f"bare handler  {other['calls']:8.0f} polls/s  {other['cpu']:5.0f} µs CPU/poll")
-    say(f"ratio {row['calls'] / other['calls']:.2f}")
+def add(found: dict[str, list[Row]], side: str, row: Row) -> None:
+    found.setdefault(side, []).append(row)
 
 
-async def start_latency(server: Measured, rounds: int) -> list[float]:
-    """From the call that starts an execution to its first job in a worker's hands, milliseconds."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-
-    async def call(operation: str, request: Any) -> bytes:
-        writer.write(signed(server.keys, server.port, operation, request))
-        head = await reader.readuntil(b"\r\n\r\n")
-        return await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
-
-    kind = {**ACTION_TYPE, "category": "Source"}
-    found = []
-    for number in range(rounds):
-        began = time.perf_counter()
-        await call("StartPipelineExecution", {"name": f"p{number:04}"})
-        while b'"nonce"' not in await call("PollForJobs", {"actionTypeId": kind}):
-            pass
-        found.append((time.perf_counter() - began) * 1e3)
-    writer.close()
-    return sorted(found)
+def compare(results: Results, sides: Sides) -> None:
+    """One round: every side once."""
+    for name, measure in list(sides.jobs.items()):
+        try:
+            add(results.jobs, name, measure(results.seconds))
+        except Failed as problem:
+            # A peer that fails is no reason to lose the rest; penstock that fails is.
+            if name in (SQLITE, MODEL):
+                raise
+            del sides.jobs[name]
+            sides.left_out[name] = str(problem)
+    for name, row in sides.polled(results.seconds):
+        add(results.empty_polls, name, row)
+    for script, found in (("get", results.get_pipeline), ("list", results.list_pipelines)):
+        for name, row in sides.read(script, results.seconds / 2):
+            add(found, name, row)
 
 
-def held_polls(folder: Path, seconds: float) -> None:
-    """On a server of its own, with as many pipelines as there are workers free."""
-    server = penstock(folder / "held")
+def climb(results: Results, sides: Sides, connections: list[int]) -> None:
+    for number in connections:
+        found = results.by_connections.setdefault(number, {})
+        add(found, SQLITE, sides.worked(sides.sqlite, number, results.seconds))
+        add(found, MODEL, sides.modelled(number, results.seconds))
+
+
+def measure(results: Results, chosen: argparse.Namespace, folder: Path) -> None:
+    with Progress("starting and an idle server"):
+        results.single |= starts(folder, min(chosen.rounds, 3))
+    with Progress("setting up"):
+        sides = Sides(folder, chosen.at, chosen.alone)
     try:
-        asyncio.run(prepare(server, pipelines=16))
-        found = asyncio.run(follow_up_latencies(server, 100.0, max(seconds, 3.0)))
-        p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
-        say(f"\nresult to the next action's job in a held poll, 100 cycles/s: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-        polls, share = asyncio.run(idle_cost(server, 2000.0, 200, max(seconds, 3.0)))
-        say(
-            f"10,000 idle workers that poll every 5 s ({polls:.0f} polls/s over 200 connections): {share:.2f} of a core"
-        )
+        for number in range(chosen.rounds):
+            with Progress(f"round {number + 1} of {chosen.rounds}"):
+                compare(results, sides)
+        for number in range(min(chosen.rounds, 2) if chosen.connections else 0):
+            with Progress(f"connections, {number + 1} of {min(chosen.rounds, 2)}"):
+                climb(results, sides, chosen.connections)
+        if chosen.connections:
+            results.by_connections[chosen.at] = {side: results.jobs[side] for side in (SQLITE, MODEL)}
+        with Progress("starting executions"):
+            results.single |= asyncio.run(first_jobs(sides.sqlite, 200))
     finally:
-        server.stop()
+        sides.close()
+        results.versions |= sides.versions
+        results.left_out = sides.left_out
+    with Progress("held polls and idle workers"):
+        results.single |= held_polls(folder, max(chosen.seconds * 2, 3.0))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, nargs="*", default=CONNECTIONS)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    if not Path("/proc/stat").exists():
+        raise SystemExit("CPU times are read from /proc, which this system has not")
+    chosen = options(sys.argv[1:])
+    under = machine.ON_DISK if machine.ON_DISK.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=under, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        server = penstock(folder / "data")
+        # The user that PostgreSQL runs as has a folder in it.
+        folder.chmod(0o711)
+        results = Results(
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=" ".join(["python -m benches", *sys.argv[1:]]),
+            rounds=chosen.rounds,
+            seconds=chosen.seconds,
+            connections=chosen.at,
+            machine=machine.described(folder),
+            versions=machine.versions(),
+        )
+        for line in machine.warnings(results.machine):
+            say(line)
         try:
-            say(f"start to first connection {server.start_seconds:.2f} s")
-            time.sleep(1.0)
-            say(f"idle memory {resident_mib(server.process.pid):.0f} MiB")
-            asyncio.run(prepare(server))
-            cycles(folder, server, options.seconds, options.rounds, tuple(options.connections))
-            empty_polls(server, options.seconds, options.rounds)
-            # What the loads left behind is worked off, so that each start meets a free stage.
-            server.load("cycle", 32, options.seconds)
-            latencies = asyncio.run(start_latency(server, 200))
-            say(f"\nstart to first job: p50 {latencies[100]:.2f} ms, p99 {latencies[198]:.2f} ms (one connection)")
-        finally:
-            server.stop()
-        held_polls(folder, options.seconds)
+            measure(results, chosen, folder)
+        except Failed as problem:
+            raise SystemExit(str(problem)) from problem
+    with_growth(results, chosen.into)
+    say("")
+    for table in tables(results):
+        say(table.as_text())
+    for name, why in results.left_out.items():
+        say(f"left out: {name}: {why}")
+    publish(results, chosen.into)
+    say(f"written to {chosen.into}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""A load of job workers: each connection polls, acknowledges and reports, signed, one call after the other."""
+"""A load of callers: on each connection, signed, one call after the other, by one of the scripts in SCRIPTS."""
 
 import asyncio
 import hashlib
 import hmac
+import os
 import time
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -23,10 +25,22 @@ class Keys(Struct, frozen=True):
     region: str = "us-east-1"
 
 
+class Service(Struct, frozen=True):
+    """Which of AWS's interfaces a call is in."""
+
+    name: str
+    target: str
+    version: str
+
+
+CODEPIPELINE = Service("codepipeline", TARGET, "1.1")
+SQS = Service("sqs", "AmazonSQS", "1.0")
+
+
 @lru_cache(64)
-def _signing_key(secret: str, date: str, region: str) -> bytes:
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     key = b"AWS4" + secret.encode()
-    for part in (date, region, "codepipeline", "aws4_request"):
+    for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
@@ -36,24 +50,23 @@ def _stamp(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def signed(keys: Keys, port: int, operation: str, request: Any) -> bytes:
+def signed(keys: Keys, port: int, operation: str, request: Any, service: Service = CODEPIPELINE) -> bytes:
     """One HTTP request, its bytes ready to send."""
     body = encode(request)
     stamp = _stamp(int(time.time()))
     date = stamp[:8]
-    headers = (
-        f"content-type:application/x-amz-json-1.1\nhost:127.0.0.1:{port}\n"
-        f"x-amz-date:{stamp}\nx-amz-target:{TARGET}.{operation}\n"
-    )
+    kind = f"application/x-amz-json-{service.version}"
+    target = f"{service.target}.{operation}"
+    headers = f"content-type:{kind}\nhost:127.0.0.1:{port}\nx-amz-date:{stamp}\nx-amz-target:{target}\n"
     names = "content-type;host;x-amz-date;x-amz-target"
     canonical = f"POST\n/\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{date}/{keys.region}/codepipeline/aws4_request"
+    scope = f"{date}/{keys.region}/{service.name}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = _signing_key(keys.secret_access_key, date, keys.region)
+    key = _signing_key(keys.secret_access_key, date, keys.region, service.name)
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     return (
-        f"POST / HTTP/1.1\r\ncontent-type: application/x-amz-json-1.1\r\nhost: 127.0.0.1:{port}\r\n"
-        f"x-amz-date: {stamp}\r\nx-amz-target: {TARGET}.{operation}\r\n"
+        f"POST / HTTP/1.1\r\ncontent-type: {kind}\r\nhost: 127.0.0.1:{port}\r\n"
+        f"x-amz-date: {stamp}\r\nx-amz-target: {target}\r\n"
         f"authorization: AWS4-HMAC-SHA256 Credential={keys.access_key_id}/{scope}, SignedHeaders={names}, "
         f"Signature={signature}\r\ncontent-length: {len(body)}\r\n\r\n"
     ).encode() + body
@@ -62,24 +75,78 @@ def signed(keys: Keys, port: int, operation: str, request: Any) -> bytes:
 class Load:
     """What a run has done so far. `stop_at` is on the clock of time.perf_counter."""
 
-    def __init__(self, port: int, keys: Keys, mode: str, seconds: float) -> None:
-        self.port, self.keys, self.mode = port, keys, mode
+    def __init__(self, port: int, keys: Keys, seconds: float) -> None:
+        self.port, self.keys = port, keys
         self.stop_at = time.perf_counter() + seconds
         self.cycles = self.calls = self.empty = 0
         self.latencies: list[float] = []
 
 
+# Yields an operation, its request and its interface, and is sent the body of the answer.
+Script = Generator[tuple[str, Any, Service], bytes, None]
+
+
+def work(load: Load) -> Script:
+    """A worker: polls, acknowledges, reports."""
+    details = {"summary": "s" * 60, "externalExecutionId": "b-1", "percentComplete": 100}
+    told = {"executionDetails": details, "outputVariables": {"CommitId": "f" * 40}}
+    while True:
+        found = yield "PollForJobs", {"actionTypeId": ACTION_TYPE, "maxBatchSize": 1}, CODEPIPELINE
+        jobs = msgspec.json.decode(found)["jobs"]
+        if not jobs:
+            load.empty += 1
+            continue
+        job = jobs[0]
+        yield "AcknowledgeJob", {"jobId": job["id"], "nonce": job["nonce"]}, CODEPIPELINE
+        yield "PutJobSuccessResult", {"jobId": job["id"], **told}, CODEPIPELINE
+        load.cycles += 1
+
+
+def always(operation: str, request: Any) -> Callable[[Load], Script]:
+    def script(load: Load) -> Script:
+        while True:
+            yield operation, request, CODEPIPELINE
+
+    return script
+
+
+def pass_messages(load: Load) -> Script:
+    """A queue's cycle: sends a message, receives one, deletes it. The queue is new with this process."""
+    made = yield "CreateQueue", {"QueueName": f"q{os.getpid()}"}, SQS
+    queue = {"QueueUrl": msgspec.json.decode(made)["QueueUrl"]}
+    while True:
+        yield "SendMessage", {**queue, "MessageBody": "m" * 250}, SQS
+        received = yield "ReceiveMessage", {**queue, "MaxNumberOfMessages": 1}, SQS
+        for message in msgspec.json.decode(received).get("Messages", ()):
+            yield "DeleteMessage", {**queue, "ReceiptHandle": message["ReceiptHandle"]}, SQS
+            load.cycles += 1
+
+
+SCRIPTS: dict[str, Callable[[Load], Script]] = {
+    "cycle": work,
+    "empty": always("PollForJobs", {"actionTypeId": {**ACTION_TYPE, "provider": "Idle"}, "maxBatchSize": 1}),
+    "get": always("GetPipeline", {"name": "p0003"}),
+    "list": always("ListPipelines", {"maxResults": 100}),
+    "messages": pass_messages,
+}
+
+
 class _Connection(asyncio.Protocol):
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._job: dict[str, Any] = {}
-        self._body = b""
+    """Connects anew for the next call where the server has closed after an answer."""
+
+    def __init__(self, load: Load, script: Script) -> None:
+        self._load, self._script = load, script
+        self._operation, self._request, self._service = next(script)
+        self._is_waiting = False
         self.ended = asyncio.get_running_loop().create_future()
 
+    async def connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._load.port)
+
     def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+        self._transport: Any = transport
         self._parser = httptools.HttpResponseParser(self)
-        self._poll()
+        self._send()
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -91,21 +158,16 @@ class _Connection(asyncio.Protocol):
         self._body += body
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
+        if self._is_waiting and not self.ended.done():
+            self.ended.set_exception(exc or ConnectionError(f"{self._operation} was not answered"))
 
-    def _send(self, operation: str, request: Any) -> None:
-        self._operation = operation
-        message = signed(self._load.keys, self._load.port, operation, request)
-        self._sent_at = time.perf_counter()
+    def _send(self) -> None:
+        message = signed(self._load.keys, self._load.port, self._operation, self._request, self._service)
+        self._sent_at, self._is_waiting = time.perf_counter(), True
         self._transport.write(message)
 
-    def _poll(self) -> None:
-        kind = {**ACTION_TYPE, "provider": "Idle"} if self._load.mode == "empty" else ACTION_TYPE
-        self._send("PollForJobs", {"actionTypeId": kind, "maxBatchSize": 1})
-
     def on_message_complete(self) -> None:
-        now = time.perf_counter()
+        now, self._is_waiting = time.perf_counter(), False
         load = self._load
         load.latencies.append(now - self._sent_at)
         load.calls += 1
@@ -113,40 +175,26 @@ class _Connection(asyncio.Protocol):
             raise SystemExit(f"{self._operation} was answered with {self._body[:300]!r}")
         if now > load.stop_at:
             self._transport.close()
+            self.ended.set_result(None)
             return
-        self._next()
-
-    def _next(self) -> None:
-        if self._operation == "PollForJobs":
-            jobs = msgspec.json.decode(self._body)["jobs"]
-            if not jobs:
-                self._load.empty += 1
-                self._poll()
-                return
-            self._job = jobs[0]
-            self._send("AcknowledgeJob", {"jobId": self._job["id"], "nonce": self._job["nonce"]})
-        elif self._operation == "AcknowledgeJob":
-            details = {"summary": "s" * 60, "externalExecutionId": "b-1", "percentComplete": 100}
-            variables = {"CommitId": "f" * 40}
-            self._send(
-                "PutJobSuccessResult",
-                {"jobId": self._job["id"], "executionDetails": details, "outputVariables": variables},
-            )
+        self._operation, self._request, self._service = self._script.send(self._body)
+        if self._parser.should_keep_alive():
+            self._send()
         else:
-            self._load.cycles += 1
-            self._poll()
+            self._transport.close()
+            self._connecting = asyncio.ensure_future(self.connect())
 
 
 async def run(port: int, keys: Keys, mode: str, connections: int, seconds: float) -> dict[str, float]:
-    """Drive a server; `mode` is `cycle` or `empty`. Gives rates a second and latencies in milliseconds."""
-    load = Load(port, keys, mode, seconds)
-    loop = asyncio.get_running_loop()
+    """Drive a server by the script named `mode`. Gives rates a second and latencies in milliseconds."""
+    load = Load(port, keys, seconds)
     began = time.perf_counter()
-    ends = []
-    for _ in range(connections):
-        _, protocol = await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port)
-        ends.append(protocol.ended)
-    await asyncio.wait(ends, timeout=seconds + 10)
+    callers = [_Connection(load, SCRIPTS[mode](load)) for _ in range(connections)]
+    for caller in callers:
+        await caller.connect()
+    ended, _ = await asyncio.wait([caller.ended for caller in callers], timeout=seconds + 10)
+    for each in ended:
+        each.result()
     elapsed = time.perf_counter() - began
     latencies = sorted(load.latencies)
     return {
@@ -155,6 +203,7 @@ async def run(port: int, keys: Keys, mode: str, connections: int, seconds: float
         "empty": load.empty / elapsed,
         "p50": latencies[len(latencies) // 2] * 1e3,
         "p99": latencies[int(len(latencies) * 0.99)] * 1e3,
+        "calls_made": load.calls,
     }
 
 

@@ -7,19 +7,20 @@ from typing import Any
 import msgspec
 
 from benches.client import ACTION_TYPE, signed
-from benches.servers import Measured, cpu_seconds
+from benches.processes import cpu_seconds
+from benches.servers import Measured
 
 HOLD = (("x-penstock-wait-seconds", "20"),)
 WORKERS = 32
 
 
-class _Line:
+class Line:
     """A connection that asks one thing after the other."""
 
     def __init__(self, server: Measured) -> None:
         self._server = server
 
-    async def __aenter__(self) -> "_Line":
+    async def __aenter__(self) -> "Line":
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._server.port)
         return self
 
@@ -49,13 +50,13 @@ class _Shift:
         self.latencies: list[float] = []
 
     async def work(self) -> None:
-        async with _Line(self._server) as line:
+        async with Line(self._server) as line:
             while time.perf_counter() < self._ends:
                 jobs = (await line.ask("PollForJobs", {"actionTypeId": ACTION_TYPE}, HOLD))["jobs"]
                 for job in jobs:
                     await self._carry_out(line, job)
 
-    async def _carry_out(self, line: _Line, job: dict[str, Any]) -> None:
+    async def _carry_out(self, line: Line, job: dict[str, Any]) -> None:
         pipeline = job["data"]["pipelineContext"]["pipelineName"]
         told = self._told.pop(pipeline, None)
         if told is not None:
@@ -85,7 +86,7 @@ async def idle_cost(server: Measured, polls_a_second: float, connections: int, s
 
     async def poll(offset: float) -> None:
         nonlocal polls
-        async with _Line(server) as line:
+        async with Line(server) as line:
             due = began + offset
             while due < began + seconds:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))

@@ -1,11 +1,13 @@
-"""The servers that are measured: penstock, the bare model, a bare handler on the same ASGI server."""
+"""The servers that are measured: penstock, the bare model, a bare handler on the ASGI server that most would take."""
 
 import asyncio
 import configparser
 import os
+import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,47 +15,59 @@ from typing import Any
 import msgspec
 
 from benches.client import ACTION_TYPE, Keys, signed
+from benches.processes import (
+    CLIENT_CORE,
+    SERVER_CORE,
+    Failed,
+    cpu_seconds,
+    family_cpu_seconds,
+    free_port,
+    pinned,
+    resident_mib,
+)
+
+__all__ = [
+    "Caller",
+    "Measured",
+    "bare_handler",
+    "bare_model",
+    "cpu_seconds",
+    "penstock",
+    "prepare",
+    "refill",
+    "resident_mib",
+]
 
 ROOT = Path(__file__).parents[1]
-SERVER_CORE, CLIENT_CORE = "0", "1"
-# The bare model is a program beside the project, if it is there at all.
-BARE_MODEL = Path(os.environ.get("PENSTOCK_BARE_MODEL", ROOT.parent / "shared" / "bench" / "cycle.py"))
+# Another bare model than ours: a command with {port} and {file}, which answers the same calls under the same keys.
+BARE_MODEL = os.environ.get("PENSTOCK_BARE_MODEL", f"{sys.executable} -m benches.model {{port}} {{file}}")
 BARE_MODEL_KEYS = Keys("AK", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEYxx")
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def pinned(core: str, *command: str) -> list[str]:
-    """The command on one core, where the machine has two and says how."""
-    if os.cpu_count() == 1 or not Path("/usr/bin/taskset").exists():
-        return list(command)
-    return ["taskset", "-c", core, *command]
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def resident_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+PIPELINES = 1000
+STAGES, STAGE_ACTIONS = 5, 4
+JOBS_AN_EXECUTION = STAGES * STAGE_ACTIONS
 
 
 class Measured:
-    """A running server and the keys that open it."""
+    """A running server and the keys that open it. `behind` are servers that work for it and are counted in."""
 
-    def __init__(self, name: str, command: list[str], port: int, keys: Keys) -> None:
-        self.name, self.port, self.keys = name, port, keys
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        keys: Keys,
+        *,
+        behind: tuple[int, ...] = (),
+        environment: dict[str, str] | None = None,
+        folder: Path = ROOT,
+    ) -> None:
+        self.name, self.port, self.keys, self._behind = name, port, keys, behind
+        self.pipelines, self.jobs_left = 0, 0.0
         self.began = time.perf_counter()
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=self._said, cwd=folder, env=environment
+        )
         self.start_seconds = self._wait()
 
     def _wait(self) -> float:
@@ -61,35 +75,56 @@ class Measured:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.5).close()
             except OSError:
+                if self.process.poll() is not None:
+                    break
                 time.sleep(0.005)
                 continue
             return time.perf_counter() - self.began
-        raise SystemExit(f"{self.name} did not start")
+        self.process.kill()
+        self._said.seek(0)
+        raise Failed(f"{self.name} did not start: {self._said.read()[-500:].decode(errors='replace')}")
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes since they began, and of those behind it."""
+        return sum(family_cpu_seconds(pid) for pid in (self.process.pid, *self._behind))
 
     def load(self, mode: str, connections: int, seconds: float) -> dict[str, float]:
-        """Drive it from another core; adds the server's CPU microseconds a call."""
-        before = cpu_seconds(self.process.pid)
+        """Drive it from another core; adds the server's CPU microseconds a call, and a cycle."""
+        before = self.cpu_seconds()
         arguments = (self.port, mode, connections, seconds, self.keys.access_key_id, self.keys.secret_access_key)
         command = pinned(CLIENT_CORE, sys.executable, "-m", "benches.client", *map(str, arguments))
         began = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         if done.returncode != 0:
-            raise SystemExit(f"{self.name}: {done.stderr[-800:]}")
+            raise Failed(f"{self.name}: {done.stderr[-800:]}")
         result: dict[str, float] = msgspec.json.decode(done.stdout)
-        spent = cpu_seconds(self.process.pid) - before
-        result["cpu"] = spent / (result["calls"] * seconds) * 1e6
+        calls = result["calls_made"]
+        result["cpu"] = (self.cpu_seconds() - before) / calls * 1e6
+        result["cpu_job"] = result["cpu"] * result["calls"] / result["cycles"] if result["cycles"] else 0.0
         result["seconds"] = time.perf_counter() - began
+        self.jobs_left -= result["cycles"] * calls / result["calls"]
         return result
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._said.close()
 
 
-def penstock(folder: Path) -> Measured:
+def penstock(folder: Path, database_url: str = "", behind: tuple[int, ...] = ()) -> Measured:
+    """On SQLite in its folder and on a core of its own; or on that PostgreSQL, and then on whichever core is free."""
     port = free_port()
-    command = pinned(SERVER_CORE, sys.executable, "-m", "penstock", "serve", "--port", str(port))
-    server = Measured("penstock", [*command, "--data-dir", str(folder), "--executor", "off"], port, Keys("", ""))
+    command = [sys.executable, "-m", "penstock", "serve", "--port", str(port), "--data-dir", str(folder)]
+    command += ["--executor", "off"]
+    if database_url:
+        command += ["--database-url", database_url]
+    else:
+        command = pinned(SERVER_CORE, *command)
+    server = Measured("penstock", command, port, Keys("", ""), behind=behind)
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(folder / "credentials")
     section = parser["default"]
@@ -97,12 +132,13 @@ def penstock(folder: Path) -> Measured:
     return server
 
 
-def bare_model(folder: Path) -> Measured | None:
-    if not BARE_MODEL.exists():
-        return None
+def bare_model(folder: Path) -> Measured:
     port = free_port()
-    command = pinned(SERVER_CORE, sys.executable, str(BARE_MODEL), "serve", str(port), str(folder / "bare.db"), "full")
-    return Measured("bare model", command, port, BARE_MODEL_KEYS)
+    command = shlex.split(BARE_MODEL.format(port=port, file=shlex.quote(str(folder / "bare.db"))))
+    model = Measured("bare model", pinned(SERVER_CORE, *command), port, BARE_MODEL_KEYS)
+    # It writes its first jobs before it has any to give.
+    time.sleep(0.3)
+    return model
 
 
 def bare_handler() -> Measured:
@@ -112,32 +148,39 @@ def bare_handler() -> Measured:
 
 
 class Caller:
-    """A few signed calls, one after the other, for setting up."""
+    """A few signed calls, for setting up."""
 
     def __init__(self, server: Measured) -> None:
         self._server = server
 
-    async def calls(self, operation: str, requests: list[dict[str, Any]], connections: int = 16) -> None:
+    async def calls(
+        self, operation: str, requests: list[dict[str, Any]], connections: int = 16, *, is_kept: bool = True
+    ) -> list[Any]:
+        """The answers, in the order in which they came. `is_kept` says whether a connection stays after an answer."""
         waiting = list(reversed(requests))
-        await asyncio.gather(*(self._drain(operation, waiting) for _ in range(connections)))
-
-    async def _drain(self, operation: str, waiting: list[dict[str, Any]]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        answers: list[Any] = []
         while waiting:
+            await asyncio.gather(
+                *(self._drain(operation, waiting, answers, len(requests) if is_kept else 1) for _ in range(connections))
+            )
+        return answers
+
+    async def _drain(self, operation: str, waiting: list[dict[str, Any]], answers: list[Any], calls_max: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        for _ in range(calls_max):
+            if not waiting:
+                break
             writer.write(signed(self._server.keys, self._server.port, operation, waiting.pop()))
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             body = await reader.readexactly(length)
             if b" 200 " not in head[:16]:
-                raise SystemExit(f"{operation}: {body[:300]!r}")
+                raise Failed(f"{operation}: {body[:300]!r}")
+            answers.append(msgspec.json.decode(body) if body else {})
         writer.close()
 
 
-PIPELINES = 1000
-STAGES, STAGE_ACTIONS = 5, 4
-
-
-def declaration(name: str) -> dict[str, Any]:
+def declaration(name: str, role: str = "arn:aws:iam::123456789012:role/r") -> dict[str, Any]:
     """A pipeline of custom actions alone, one after the other: each result offers the next action's job."""
 
     def action(number: int, stage: int) -> dict[str, Any]:
@@ -149,14 +192,7 @@ def declaration(name: str) -> dict[str, Any]:
         for stage in range(STAGES + 1)
     ]
     store = {"type": "S3", "location": "artifacts"}
-    return {
-        "pipeline": {
-            "name": name,
-            "roleArn": "arn:aws:iam::123456789012:role/r",
-            "artifactStore": store,
-            "stages": stages,
-        }
-    }
+    return {"pipeline": {"name": name, "roleArn": role, "artifactStore": store, "stages": stages}}
 
 
 async def prepare(server: Measured, pipelines: int = PIPELINES) -> None:
@@ -169,27 +205,21 @@ async def prepare(server: Measured, pipelines: int = PIPELINES) -> None:
     await caller.calls("CreateCustomActionType", [{**kind, "version": "1", **counts} for kind in types], 1)
     await caller.calls("CreatePipeline", [declaration(f"p{number:04}") for number in range(pipelines)])
     await work_off_sources(server)
+    server.pipelines, server.jobs_left = pipelines, JOBS_AN_EXECUTION * pipelines
 
 
 async def refill(server: Measured) -> None:
-    """A new execution of each pipeline, through its source."""
-    await Caller(server).calls("StartPipelineExecution", [{"name": f"p{number:04}"} for number in range(PIPELINES)])
+    """A new execution of each pipeline, through its source; unless half of the jobs of the last one are left."""
+    if server.jobs_left > JOBS_AN_EXECUTION * server.pipelines / 2:
+        return
+    names = [{"name": f"p{number:04}"} for number in range(server.pipelines)]
+    await Caller(server).calls("StartPipelineExecution", names)
     await work_off_sources(server)
+    server.jobs_left = max(server.jobs_left, 0.0) + JOBS_AN_EXECUTION * server.pipelines
 
 
 async def work_off_sources(server: Measured) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-
-    async def call(operation: str, request: dict[str, Any]) -> Any:
-        writer.write(signed(server.keys, server.port, operation, request))
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        body = await reader.readexactly(length)
-        return msgspec.json.decode(body) if body else {}
-
-    kind = {**ACTION_TYPE, "category": "Source"}
-    while jobs := (await call("PollForJobs", {"actionTypeId": kind, "maxBatchSize": 100}))["jobs"]:
-        for job in jobs:
-            await call("AcknowledgeJob", {"jobId": job["id"], "nonce": job["nonce"]})
-            await call("PutJobSuccessResult", {"jobId": job["id"]})
-    writer.close()
+    caller, kind = Caller(server), {**ACTION_TYPE, "category": "Source"}
+    while jobs := (await caller.calls("PollForJobs", [{"actionTypeId": kind, "maxBatchSize": 100}], 1))[0]["jobs"]:
+        await caller.calls("AcknowledgeJob", [{"jobId": job["id"], "nonce": job["nonce"]} for job in jobs])
+        await caller.calls("PutJobSuccessResult", [{"jobId": job["id"]} for job in jobs])
