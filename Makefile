@@ -27,6 +27,8 @@ test: install ## the test suite, under three minutes
 
 test-all: install ## the test suite and everything that takes longer
 	$(BIN)/python -m pytest -n 2 -rs
+	@echo "the operations once more, on PostgreSQL:"
+	$(BIN)/python -m pytest -n 2 -rs tests/operations --database postgres
 
 check: install ## style, types, layers, spelling
 	$(BIN)/ruff check .
@@ -40,8 +42,18 @@ fmt: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## measure: ratios in one run
-	$(BIN)/python -m benches
+# What cannot be had is named, and the bench goes without it.
+PEERS := 'moto flask flask-cors' ministack procrastinate 'dbos psycopg[binary]' 'dramatiq[redis]'
+
+.venv-bench/installed: benches/constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	@for peer in $(PEERS); do \
+		.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -c benches/constraints.txt $$peer \
+			|| echo "not to be had here: $$peer"; done
+	@touch $@
+
+bench: install .venv-bench/installed ## measure beside yardsticks and peers; BENCH takes options, BENCH=--help tells them
+	$(BIN)/python -m benches $(BENCH)
 
 # Where atheris cannot be had, what would be guided by coverage is done without it.
 .venv/fuzz: .venv/installed

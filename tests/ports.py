@@ -33,9 +33,6 @@ class Calls:
             await asyncio.sleep(0.05)
         return 200, request.body + origin.address.encode()
 
-    def is_prompt(self, headers):
-        return b"PollForJobs" in headers.get(b"x-amz-target", b"") and b"x-penstock-wait-seconds" not in headers
-
     def too_large(self):
         return 413, b"too large"
 

@@ -121,7 +121,7 @@ class Cluster:
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.kill()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str) -> str:
         return f"postgresql://penstock@/{database}?host={self.folder}"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ class Server:
         assert line.startswith(LISTENING), f"no listening line but {line!r}; {self.log()}"
         self.url = line.removeprefix(LISTENING).strip()
         self._port = self.url.rpartition(":")[2]
+
+    @property
+    def database_url(self) -> str:
+        """The PostgreSQL that it was given; empty if it has a file."""
+        url = dict(pairwise(self._options)).get("--database-url", "")
+        return url if url.startswith("postgresql:") else ""
 
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""

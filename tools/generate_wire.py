@@ -102,8 +102,8 @@ def limits(shape: Shape) -> str:
     named = {low: shape.get("min"), high: highest}
     stated = [f"{key}={value}" for key, value in named.items() if value is not None]
     if "pattern" in shape:
-        # msgspec searches for a pattern; the service wants the whole value to match.
-        wrapped = f"^(?:{shape['pattern']})\\Z"
+        # msgspec searches for a pattern; the service wants the whole value to match, and its letters and digits are ASCII's.
+        wrapped = f"(?a)^(?:{shape['pattern']})\\Z"
         stated.append(f"pattern={raw(wrapped)}")
     return ", ".join(stated)
 

@@ -12,7 +12,7 @@ from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 
 from penstock.auth import payload
 from penstock.auth.payload import Seed, body_check
-from penstock.auth.sigv4 import signing_key
+from penstock.auth.signing import signing_key
 from penstock.wire.errors import ApiError, InvalidSignatureException
 
 STAMP = b"20130524T000000Z"

@@ -13,6 +13,7 @@ from declarations import action, custom_source, custom_type, pipeline, stage
 from serving import Server
 
 Members = dict[str, bytes]
+Restore = Callable[..., Ended]
 SUMS = ("SHA256SUMS", "secrets/SHA256SUMS")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.running import Ended, penstock
+from cli.running import Ended, penstock, plain
+from operations.partner import linked_account
 from serving import Server
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "partner.json"
@@ -126,6 +127,17 @@ class TestTokens:
         assert [set(token) for token in mine["tokens"]] == [{"createdAt", "validUntil"}, {"createdAt"}]
         assert declaration(run.provider)["id"] in told["actionTypes"]
         assert printed["clientToken"] not in ended.out + json.dumps(told)
+
+    def test_a_list_is_of_all_pages(self, shared_server: Server) -> None:
+        providers = [f"Q{number:02}" for number in range(60)]
+        keys = linked_account(shared_server, "420000000001", links=providers, types=providers)
+        names = {name.upper(): key for name, key in keys.items()}
+        environment = plain(AWS_ENDPOINT_URL=shared_server.url, **names)
+        listed = json.loads(penstock("partner", "list", "--json", environment=environment).out)
+        assert list(listed) == ["links", "actionTypes"]
+        assert [[each["provider"] for each in rows] for rows in listed.values()] == [providers, providers]
+        told = penstock("partner", "list", environment=environment).out
+        assert (told.count("linked to Q"), told.count("registered Test/ThirdParty/Q")) == (60, 60)
 
     @pytest.mark.parametrize("command", ["rotate", "revoke"])
     def test_without_a_link_one_line_says_what_to_do(self, shared_server: Server, command: str) -> None:

@@ -5,13 +5,17 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.running import PENSTOCK, penstock, plain
+from penstock.server.settings import load
 from serving import LISTENING, Server, serving
+from waiting import eventually
 
 
 def test_it_says_where_it_listens_and_ends_well(tmp_path: Path) -> None:
@@ -112,6 +116,42 @@ def test_root_keys_that_are_given_are_those_of_the_command_line(tmp_path: Path) 
         done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(keys["aws_secret_access_key"])
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, 0.0),
+        ({"host": "0.0.0.0"}, 0.0),
+        ({"database_url": "postgresql://h/d"}, 0.0),
+        ({"database_url": "postgresql://h/d", "host": "0.0.0.0"}, 5.0),
+        ({"database_url": "postgresql://h/d", "host": "0.0.0.0", "drain_seconds": 0.0}, 0.0),
+        ({"drain_seconds": 2.5}, 2.5),
+    ],
+)
+def test_a_server_that_others_can_stand_in_for_waits_until_they_do(given: dict[str, Any], seconds: float) -> None:
+    assert load(given, environment={}).parting_seconds == seconds
+
+
+def test_a_server_that_waits_is_not_healthy_and_serves(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--drain-seconds", "20") as server:
+        aws = server.client("codepipeline", retries={"total_max_attempts": 1})
+        assert health(server) == 200
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: health(server) == 503)
+        assert aws.list_pipelines()["ResponseMetadata"]["HTTPHeaders"]["connection"] == "close"
+        assert "no server runs" in penstock("env", "--data-dir", server.data_dir).line
+        server.kill()
+
+
+def health(server: Server) -> int:
+    try:
+        with urllib.request.urlopen(f"{server.url}/_penstock/health") as answer:
+            status: int = answer.status
+            return status
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
 
 
 def test_a_database_may_be_named_with_three_slashes_or_four(tmp_path: Path) -> None:

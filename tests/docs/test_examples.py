@@ -48,6 +48,7 @@ def left_over(home: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_the_demo_runs_to_its_end_and_leaves_nothing(tmp_path: Path) -> None:
     process = demo(tmp_path)
     said, _ = process.communicate(timeout=DEMO_SECONDS_MAX)

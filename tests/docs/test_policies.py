@@ -6,7 +6,8 @@ from docs.pages import page, quoted, rows, section
 from penstock.auth.judge import _facts
 from penstock.auth.policy import _OPERATORS
 from penstock.http.s3 import call, routes
-from penstock.operations.authorization import REQUEST_TAG, RESOURCE_TAG, Circumstances
+from penstock.operations.authorization import REQUEST_TAG, RESOURCE_TAG
+from penstock.operations.call import Circumstances
 from penstock.operations.registry import HANDLERS
 from penstock.operations.resources import resources_of
 from penstock.ports.identity import Principal

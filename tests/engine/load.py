@@ -17,21 +17,23 @@ KINDS = {"Origin": "Source", "Builder": "Build"}
 
 
 class Client:
-    """One caller; not for sharing between threads."""
+    """One caller; not for sharing between threads. `headers` go with each of its calls."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, url: str = "") -> None:
+        """With the server's root keys, at the server unless another address is given."""
         keys = server.root_keys
         credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
         self._signer = SigV4Auth(credentials, "codepipeline", REGION)
-        self._url = server.url + "/"
-        self._address = urlsplit(server.url).netloc
+        self.headers: dict[str, str] = {}
+        self._url = (url or server.url) + "/"
+        self._address = urlsplit(self._url).netloc
         self._connection = http.client.HTTPConnection(self._address, timeout=30)
 
     def call(self, operation: str, **parameters: Any) -> tuple[int, dict[str, Any]]:
         """The status and the answer; OSError or HTTPException if the server went away meanwhile."""
         body = json.dumps(parameters).encode()
         target = f"CodePipeline_20150709.{operation}"
-        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target, **self.headers}
         request = AWSRequest("POST", self._url, data=body, headers=headers)
         self._signer.add_auth(request)
         try:

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -24,8 +25,13 @@ WORKERS = 3
 class Mill:
     """Starts executions and works their custom actions until it is told to finish; the built-in ones work themselves."""
 
-    def __init__(self, server: Server, executions_max: int) -> None:
+    def __init__(
+        self, server: Server, executions_max: int, *, caller: Callable[[], Client] | None = None, baking_every: int = 4
+    ) -> None:
+        """`caller` makes who calls, if it is not the one server. One in `baking_every` pipelines has built-in actions."""
         self.server, self.executions_max = server, executions_max
+        self._caller = caller or partial(Client, server)
+        self._baking_every = baking_every
         self.pipelines: set[str] = set()
         self.executions: dict[str, str] = {}
         self.acknowledged: dict[str, str] = {}
@@ -56,7 +62,7 @@ class Mill:
     def drain(self, seconds: float) -> None:
         """Start nothing more, and wait until everything has ended."""
         self.draining.set()
-        client = Client(self.server)
+        client = self._caller()
         ends_at = time.monotonic() + seconds
         while open_ones := [each for each in self.statuses(client).items() if each[1] not in ENDED]:
             self._check_threads()
@@ -84,11 +90,11 @@ class Mill:
 
     def _feed(self) -> None:
         """One new pipeline after the other, its first execution started with it, and one more each."""
-        client = Client(self.server)
+        client = self._caller()
         while not self.draining.is_set() and len(self.executions) < self.executions_max:
             name = f"mill-{len(self.pipelines)}"
-            # One in four bakes with built-in actions; the others are quick, so that there is much to be killed.
-            declared = baking(name) if len(self.pipelines) % 4 == 0 else quick(name)
+            # Few bake with built-in actions; the others are quick, so that there is much to be killed.
+            declared = baking(name) if self._bakes(name) else quick(name)
             status, answer = client.insist("CreatePipeline", self.ended, pipeline=declared)
             # Created by a call that was cut off before its answer.
             assert status == 200 or answer["__type"] == "PipelineNameInUseException", answer
@@ -101,7 +107,7 @@ class Mill:
         client.close()
 
     def _work(self) -> None:
-        client = Client(self.server)
+        client = self._caller()
         while not self.ended.is_set():
             try:
                 provider = random.choice(["Origin", "Builder", "Builder"])
@@ -124,12 +130,14 @@ class Mill:
             return
         assert answer["status"] == "InProgress"
         with self._lock:
+            assert self.acknowledged.get(job["id"]) != job["nonce"], "one hand-out of a job went to two workers"
             self.acknowledged[job["id"]] = job["nonce"]
         mark = str(uuid4())
         result = {"jobId": job["id"], "executionDetails": {"summary": mark}}
         status, answer = client.insist("PutJobSuccessResult", self.ended, **result)
         with self._lock:
             if status == 200:
+                assert job["id"] not in self.results, "two results of one job were taken"
                 self.results[job["id"]] = mark
             else:
                 # The answer to a result that counted was lost, and it was sent again.
@@ -137,7 +145,7 @@ class Mill:
 
     def check(self) -> None:
         """Nothing that was answered with 200 is missing, and every execution has succeeded."""
-        client = Client(self.server)
+        client = self._caller()
         statuses = self.statuses(client)
         assert set(statuses.values()) == {"Succeeded"}
         assert self.executions.keys() <= statuses.keys()
@@ -156,6 +164,9 @@ class Mill:
         client.close()
         self._check_deployed()
 
+    def _bakes(self, name: str) -> bool:
+        return self._baking_every > 0 and int(name.partition("-")[2]) % self._baking_every == 0
+
     def _history(self, client: Client, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = client.call("ListActionExecutions", pipelineName=name)[1][
             "actionExecutionDetails"
@@ -164,7 +175,7 @@ class Mill:
 
     def _check_deployed(self) -> None:
         s3 = self.server.client("s3")
-        for name in (each for each in self.pipelines if int(each.partition("-")[2]) % 4 == 0):
+        for name in (each for each in self.pipelines if self._bakes(each)):
             assert s3.get_object(Bucket=TARGET, Key=f"{name}/bread.txt")["Body"].read() == b"flour, baked\n"
 
 

@@ -250,7 +250,7 @@ def check_told(made: dict[str, Any], restored: dict[str, Any]) -> None:
 
 
 def test_a_restored_server_goes_on_where_the_backup_stood(tmp_path: Path) -> None:
-    go_on(tmp_path, executions_max=12, results_before=5)
+    go_on(tmp_path, executions_max=6, results_before=3)
 
 
 @pytest.mark.long

@@ -110,9 +110,6 @@ class Served:
             await done
         return 200, told
 
-    def is_prompt(self, headers: dict[bytes, bytes]) -> bool:
-        return True
-
     def too_large(self) -> tuple[int, bytes]:
         return 413, self._hear("POST", "too large")
 

@@ -18,6 +18,7 @@ from fuzz.messages import Keys, Message, presigned, signed
 from fuzz.scripts import pieces, read_script, script
 from penstock.auth import sigv4
 from penstock.auth.payload import Seed, body_check, declared_hash
+from penstock.auth.signing import signing_key
 from penstock.auth.sigv4 import Claim, Rules
 from penstock.ports.identity import AccessKey, Principal, SignedRequest
 from penstock.wire.errors import ApiError
@@ -164,9 +165,7 @@ class Signatures:
         """The body against the signature that the request names, true or not: chunks are chained to that."""
         headers = sigv4.joined_headers(message.headers)
         signature = signature_of(message)
-        seed = Seed(
-            sigv4.signing_key(SECRET, STAMP[:8], REGION, "s3"), STAMP.encode(), S3.scope(STAMP).encode(), signature
-        )
+        seed = Seed(signing_key(SECRET, STAMP[:8], REGION, "s3"), STAMP.encode(), S3.scope(STAMP).encode(), signature)
         try:
             kind = declared_hash({b"x-amz-content-sha256": declared or b""})
             check = body_check(kind, headers, seed)

@@ -4,11 +4,13 @@ import asyncio
 import gc
 import json
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fuzz.connections import Connections, Served, Transport
+from fuzz.doors import OBJECTS, named_files
 from fuzz.inside import Inside
 from fuzz.messages import Message
 from penstock.core.webhooks import why_ignored
@@ -30,6 +32,62 @@ def test_a_checksum_of_a_body_that_is_no_ascii_is_refused_as_one(tmp_path: Path)
         assert answer is not None
         assert (answer.status, b"InternalError" in answer.body) == (400, False)
     inside.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((f"x-amz-{what}-directive", "nothing") for what in ("metadata", "tagging")),
+        *(("x-amz-tagging", tags) for tags in ("a=b&a=c", "&".join(f"k{n}=v" for n in range(11)))),
+        ("x-amz-meta-a", "b" * 3000),
+        ("x-amz-checksum-algorithm", "ROT13"),
+        ("x-amz-copy-source-if-match", "other"),
+        ("if-none-match", "*"),
+    ],
+)
+def test_a_copy_that_is_refused_leaves_no_file(tmp_path: Path, name: str, text: str) -> None:
+    """What was wrong with its tags or directives was seen when the bytes were copied already, and so they stayed."""
+    inside = Inside(tmp_path / "data")
+    for path in (b"/bucket", b"/bucket/key"):
+        assert answered(inside, Message("PUT", path, headers=[HOST])) == 200
+    directives = {f"x-amz-{what}-directive": "REPLACE" for what in ("metadata", "tagging")}
+    asked = {"x-amz-copy-source": "/bucket/key", **directives, name: text}
+    headers = [HOST, *((each.encode(), value.encode()) for each, value in asked.items())]
+    status = answered(inside, Message("PUT", b"/bucket/key", headers=headers))
+    inside.close()
+    assert 400 <= status < 500
+    assert {path.name for path in tmp_path.glob(OBJECTS)} == named_files(tmp_path / "data" / "penstock.db")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("POST", b"/bucket", b"delete", [HOST], b"<Del\0\0\0\x1aect><Key>a/b</Key>/bucket<(Delete>"),
+        Message("POST", b"/bucket/big", b"uploadId=n*one", [HOST]),
+        Message("POST", b"/bucket/big", b"uploadId=UPLOAD", [HOST], b"<CompleteMultipartUpload><Part>\0"),
+    ],
+)
+def test_a_document_that_is_refused_leaves_all_files_as_they_were(tmp_path: Path, message: Message) -> None:
+    inside = Inside(tmp_path / "data")
+    for path in (b"/bucket", b"/bucket/key"):
+        assert answered(inside, Message("PUT", path, headers=[HOST])) == 200
+    begun = inside.ask(Message("POST", b"/bucket/big", b"uploads", [HOST]), [b""])
+    assert begun is not None
+    upload = begun.body.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0]
+    part = Message("PUT", b"/bucket/big", b"partNumber=1&uploadId=" + upload, [HOST], b"hello")
+    assert answered(inside, part) == 200
+    before = {path.name for path in tmp_path.glob(OBJECTS)}
+    query = message.query.replace(b"UPLOAD", upload)
+    assert 400 <= answered(inside, replace(message, query=query)) < 500
+    inside.close()
+    assert len(before) == 2
+    assert before == {path.name for path in tmp_path.glob(OBJECTS)} == named_files(tmp_path / "data" / "penstock.db")
+
+
+def answered(inside: Inside, message: Message) -> int:
+    answer = inside.ask(message, [message.body])
+    assert answer is not None
+    return answer.status
 
 
 @pytest.mark.parametrize("payload", ["{", "[1", json.dumps({"ref": "refs/heads/main"}), "plain"])

@@ -18,6 +18,11 @@ PAGE = "https://app.example.org"
 OTHER = "http://localhost:3000"
 STRANGER = "https://evil.example"
 CHROMIUM = Path("/usr/bin/chromium")
+# Without a screen, as root too, and asking nothing of the world outside.
+ALONE = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 SIGNING = (
     "authorization,content-type,x-amz-content-sha256,x-amz-date,x-amz-security-token,x-amz-target,x-amz-user-agent"
 )
@@ -228,9 +233,9 @@ def test_a_browser_lets_a_page_call_the_server_that_named_it_and_no_other(shared
         site.RequestHandlerClass = partial(Site, page=text.encode(), results=results, told=told)
         threading.Thread(target=site.serve_forever, daemon=True).start()
         with tempfile.TemporaryDirectory() as profile:
-            options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}")
             browser = subprocess.Popen(
-                [CHROMIUM, *options, "--remote-debugging-port=0", origin], stderr=subprocess.DEVNULL
+                [CHROMIUM, *ALONE, f"--user-data-dir={profile}", "--remote-debugging-port=0", origin],
+                stderr=subprocess.DEVNULL,
             )
             try:
                 assert told.wait(60), "the page has not told what came of its calls"

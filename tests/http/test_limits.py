@@ -17,6 +17,7 @@ from operations.partner import user_keys
 from operations.raw import Wire, head
 from operations.scene import Scene, code_of
 from penstock.core import limits
+from penstock.http.connection import PARAMETERS_MAX
 from penstock.operations.logs import CUT
 from serving import Server, serving
 from waiting import eventually
@@ -372,7 +373,7 @@ def test_the_page_has_a_row_for_each_of_these() -> None:
     for what, most in (
         ("head of a request", "64 KiB"),
         ("body of a call", "1 MiB"),
-        ("parameters in an address", "1,000"),
+        ("parameters in an address", str(PARAMETERS_MAX)),
         ("log of an action", f"{limits.RUN_LOG_BYTES_MAX >> 20} MiB"),
         ("output variables of an action", f"{limits.OUTPUT_VARIABLES_BYTES_MAX:,} bytes"),
         ("tags of a resource", str(limits.TAGS_MAX)),

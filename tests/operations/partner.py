@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -39,6 +40,18 @@ def user_keys(server: Server, name: str, actions: list[str], account: str | None
         server.url, server.root_keys, "us-east-1", "CreatePrincipal", name=name, policy=json.dumps(policy), **given
     )
     return {"aws_access_key_id": made["accessKeyId"], "aws_secret_access_key": made["secretAccessKey"]}
+
+
+def linked_account(server: Server, account: str, links: Iterable[str], types: Iterable[str]) -> dict[str, str]:
+    """The keys of an account that has registered types of these providers, for itself alone, and is linked to some."""
+    keys, version = user_keys(server, "partners", ["penstock:*"], account), account[-9:]
+    for provider in types:
+        declared = declaration(provider) | {"permissions": {"allowedAccounts": [account]}}
+        declared["id"]["version"] = version
+        own_operation(server.url, keys, "us-east-1", "RegisterPartnerActionType", actionType=declared)
+    for provider in links:
+        own_operation(server.url, keys, "us-east-1", "LinkPartner", provider=provider, version=version)
+    return keys
 
 
 def declaration(provider: str, **executor: Any) -> dict[str, Any]:

@@ -192,6 +192,23 @@ def test_every_door_tells_how_a_request_came_in(scene: Scene, condition: dict[st
             assert refusal(call, **given)[0] == code
 
 
+@pytest.mark.parametrize(("network", "is_allowed"), [("127.0.0.0/8", True), ("10.0.0.0/8", False)])
+def test_who_may_poll_for_built_in_jobs_may_be_told_from_where(scene: Scene, network: str, is_allowed: bool) -> None:
+    """Allowed from one network alone, or denied from all others: it comes to the same."""
+    mine, others = ({operator: {"aws:SourceIp": network}} for operator in ("IpAddress", "NotIpAddress"))
+    builtin, poll = "penstock:PollForBuiltInJobs", allowing("codepipeline:PollForJobs")
+    lambdas = {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"}
+    for name, statements in (
+        ("allowed", [poll, allowing(builtin, Condition=mine)]),
+        ("denied", [poll, allowing(builtin), denying(builtin, Condition=others)]),
+    ):
+        worker = of(scene, *statements, name=name)
+        if is_allowed:
+            assert worker.poll_for_jobs(actionTypeId=lambdas)["jobs"] == []
+        else:
+            assert code_of(worker.poll_for_jobs, actionTypeId=lambdas) == "ActionTypeNotFoundException"
+
+
 def test_a_policy_with_a_condition_that_is_not_known_is_not_stored(scene: Scene) -> None:
     unknown = document(allowing("*", Condition={"BinaryEquals": {"aws:SourceIp": "eA=="}}))
     answer = ask_own(scene.server, None, "CreatePrincipal", name=scene.region, policy=unknown)

@@ -1,12 +1,12 @@
 """Pushes and pull requests of a connection start the pipelines that they concern, in every git host's own format."""
 
 import json
-import sqlite3
 import urllib.error
 from typing import Any
 
 import pytest
 
+import disk
 from declarations import action, pipeline, stage
 from git_hosts import (
     COMMIT,
@@ -48,9 +48,7 @@ def started(scene: Scene, name: str) -> list[dict[str, Any]]:
 
 def overrides(scene: Scene, execution_id: str) -> list[dict[str, str]]:
     """What the sources of an execution were told to fetch, as it is on disk."""
-    with sqlite3.connect(f"file:{scene.server.data_dir / 'penstock.db'}?mode=ro", uri=True) as database:
-        (document,) = database.execute("SELECT document FROM executions WHERE id = ?", (execution_id,)).fetchone()
-    found: list[dict[str, str]] = json.loads(document)["overrides"]
+    found: list[dict[str, str]] = disk.execution(scene.server, execution_id)["overrides"]
     return found
 
 
@@ -91,9 +89,8 @@ class TestConnecting:
 
     def test_secret_and_address_lie_sealed_on_disk(self, scene: Scene) -> None:
         url, secret = connect(scene)
-        stored = b"".join(path.read_bytes() for path in scene.server.data_dir.glob("penstock.db*"))
-        assert secret.encode() not in stored
-        assert url.rpartition("/")[2].encode() not in stored
+        assert not disk.places_of(scene.server, secret)
+        assert not disk.places_of(scene.server, url.rpartition("/")[2])
 
     @pytest.mark.parametrize("arn", ["nonsense", "arn:aws:s3:::x", "arn:aws:codeconnections:us-east-1:1:connection/x"])
     def test_what_is_no_connection_has_no_address(self, scene: Scene, arn: str) -> None:

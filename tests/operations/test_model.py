@@ -98,6 +98,7 @@ def test_what_single_operations_cannot_answer_is_raised_for_others_alone() -> No
     }
     assert raisers("ConflictException") == {
         "operations/backups.py::create_backup",
+        "operations/backups.py::describe_backup",
         "operations/executions.py::start_pipeline_execution",
     }
     assert raisers("StageIsBusy") == {"core/transitions/retry.py::_check_run"}

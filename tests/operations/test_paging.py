@@ -5,7 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from declarations import custom_type, stage
+from operations.partner import linked_account, own_operation
+from operations.principals import ask_own
 from operations.scene import Scene, build, code_of
+from serving import Server
 
 ROWS = 5
 
@@ -149,3 +152,48 @@ def test_botos_own_paginators_walk_all_pages(scene: Scene) -> None:
     fill(scene)
     found = scene.aws.get_paginator("list_pipelines").paginate(PaginationConfig={"PageSize": 2})
     assert [each["name"] for page in found for each in page["pipelines"]] == [f"line{n}" for n in range(ROWS)]
+
+
+LINKS = [f"P{number}" for number in range(4)]
+TYPES = [*LINKS, "P4", "P5", "P6"]
+
+
+@pytest.fixture(scope="module")
+def linked(shared_server: Server) -> dict[str, str]:
+    """The keys of an account with four links and seven types."""
+    return linked_account(shared_server, "410000000001", links=LINKS, types=TYPES)
+
+
+def partners(server: Server, keys: dict[str, str], **page: object) -> tuple[list[str], list[str], str | None]:
+    answer = own_operation(server.url, keys, "us-east-1", "ListPartners", **page)
+    links, types = ([each["provider"] for each in answer[name]] for name in ("links", "actionTypes"))
+    return links, types, answer.get("nextToken")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 10, 11, 12])
+def test_pages_of_partners_have_all_links_and_then_all_types(
+    shared_server: Server, linked: dict[str, str], size: int
+) -> None:
+    assert partners(shared_server, linked) == (LINKS, TYPES, None)
+    links, types, token = partners(shared_server, linked, maxResults=size)
+    while token is not None:
+        assert (len(links) + len(types)) % size == 0
+        *more, token = partners(shared_server, linked, maxResults=size, nextToken=token)
+        assert any(more)
+        links, types = links + more[0], types + more[1]
+    assert (links, types) == (LINKS, TYPES)
+
+
+def test_a_token_of_partners_is_good_for_its_account_and_its_listing_alone(
+    shared_server: Server, linked: dict[str, str]
+) -> None:
+    token = partners(shared_server, linked, maxResults=2)[2]
+    other = linked_account(shared_server, "410000000002", links=[], types=[])
+    for keys, operation, given in (
+        (linked, "ListPartners", f"{token}A"),
+        (other, "ListPartners", token),
+        (linked, "ListPrincipals", token),
+    ):
+        assert ask_own(shared_server, keys, operation, nextToken=given).code == "InvalidNextTokenException"
+    for size in (0, 101):
+        assert ask_own(shared_server, linked, "ListPartners", maxResults=size).code == "ValidationException"

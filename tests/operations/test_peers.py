@@ -366,7 +366,7 @@ ENGINE_FAULTS: dict[str, tuple[str, ...]] = {
         f"{RESTARTS}::test_a_killed_server_goes_on_where_it_was_with_its_tokens_its_history_and_its_jobs",
     ),
     "a kill loses what was answered": (
-        "tests/engine/test_killing.py::test_three_kills_lose_nothing",
+        "tests/engine/test_killing.py::test_two_kills_lose_nothing",
         "tests/engine/test_durability.py::test_every_answered_write_was_written_ahead_and_flushed_before_its_answer",
     ),
 }

@@ -1,10 +1,9 @@
 """Secret configuration values: sealed at rest, masked in every answer, and in clear for the worker alone."""
 
-from pathlib import Path
-
 import pytest
 
 from declarations import action, custom_source, custom_type, pipeline, stage
+from disk import places_of
 from operations.partner import Partner
 from operations.scene import Scene, code_of, message_of
 
@@ -74,21 +73,14 @@ def test_the_details_of_a_partners_job_tell_it(scene: Scene) -> None:
     assert data["actionConfiguration"]["configuration"] == {"Password": planted, "Mode": "slow"}
     assert password({"pipeline": scene.aws.get_pipeline(name="line")["pipeline"]}) == MASK
     assert planted not in str(scene.aws.list_action_executions(pipelineName="line"))
-    assert not found_on_disk(scene, planted)
-
-
-def found_on_disk(scene: Scene, text: str) -> list[Path]:
-    """The files of the data directory, and the server's log, that hold the text."""
-    files = [path for path in scene.server.data_dir.rglob("*") if path.is_file()] + [scene.server.log_path]
-    assert any(path.name.endswith("-wal") for path in files)
-    return [path for path in files if text.encode() in path.read_bytes()]
+    assert not places_of(scene.server, planted)
 
 
 def test_the_files_of_the_server_do_not_hold_it(scene: Scene, secret: str) -> None:
     scene.take("Publisher")
     scene.aws.update_pipeline(pipeline=declared(MASK))
-    assert found_on_disk(scene, "artifact-bucket"), "the search itself must find what is there in clear"
-    assert not found_on_disk(scene, secret)
+    assert places_of(scene.server, "artifact-bucket"), "the search itself must find what is there in clear"
+    assert not places_of(scene.server, secret)
 
 
 def test_the_files_hold_no_client_token_and_no_principals_secret(scene: Scene) -> None:
@@ -96,8 +88,8 @@ def test_the_files_hold_no_client_token_and_no_principals_secret(scene: Scene) -
 
     partner = Partner(scene)
     keys = user_keys(scene.server, f"user-{scene.region}", ["codepipeline:*"])
-    assert not found_on_disk(scene, partner.token)
-    assert not found_on_disk(scene, keys["aws_secret_access_key"])
+    assert not places_of(scene.server, partner.token)
+    assert not places_of(scene.server, keys["aws_secret_access_key"])
 
 
 class TestTheMaskOnUpdate:

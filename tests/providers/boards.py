@@ -6,6 +6,7 @@ import itertools
 from penstock.wire import errors
 from penstock.wire import types as wire
 from penstock.worker import Offer
+from penstock.worker.board import ObjectStore
 
 BUILD = wire.ActionTypeId(category="Build", owner="Custom", provider="Test", version="1")
 NUMBERS = itertools.count(1)
@@ -37,6 +38,7 @@ class MemoryBoard:
 
     def __init__(self, *offers, endpoint_url=None, troubles=None, taken=(), service=None):
         self.endpoint_url = endpoint_url
+        self.object_store = ObjectStore(endpoint_url)
         self.offers = list(offers)
         self.asked = []
         self.polls = []
@@ -81,7 +83,7 @@ class MemoryBoard:
         self.asked.append(offer.id)
         return offer.data.artifact_credentials
 
-    async def service_credentials(self, offer):
+    async def service_credentials(self, offer, service):
         return self.service
 
     async def succeed(self, offer, result):

@@ -159,7 +159,7 @@ def test_a_job_is_mine_if_its_claim_is_answered_with_in_progress(board, server, 
 def test_fresh_credentials_come_from_the_jobs_details(board, server, offered):
     server.answers["GetJobDetails"] = (200, {"jobDetails": {"id": JOB_ID, "data": DATA}})
     assert asyncio.run(board.credentials(offered)).secret_access_key == "hidden"
-    assert asyncio.run(board.service_credentials(offered)) is None
+    assert asyncio.run(board.service_credentials(offered, "s3")) is None
 
 
 def test_a_success_says_all_that_there_is_to_say(board, server, offered):

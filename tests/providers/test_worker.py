@@ -277,6 +277,31 @@ def test_a_job_that_outlasts_the_drain_is_cancelled(fail_cut_off):
     asyncio.run(go())
 
 
+def test_a_poll_that_loses_its_cancellation_does_not_hold_up_the_end():
+    """As `asyncio.wait_for` of Python 3.11 does if what it waits for comes at the same time."""
+
+    class Forgetful(MemoryBoard):
+        begun = 0
+
+        async def poll(self, *given):
+            self.begun += 1
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if self.begun > 1:
+                    raise
+            return []
+
+    async def go():
+        board = Forgetful()
+        async with working(None, board, poll_seconds=0.0):
+            while not board.begun:  # noqa: ASYNC110 - the board tells nobody
+                await asyncio.sleep(0)
+        assert board.begun == 2
+
+    asyncio.run(go())
+
+
 def test_a_decorated_function_is_a_worker():
     @worker(category="Build", provider="Test", version="1", query={"Project": "a"})
     async def build(job):

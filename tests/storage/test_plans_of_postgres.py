@@ -27,7 +27,8 @@ LARGE |= {
 COLD = {
     "aggregates": (),
     "jobs": ("last_number", "leased_jobs"),
-    "pipelines": ("pipeline_count", "regions", "delete_watches", "delete_timers", "watches_of_pipeline"),
+    "pipelines": ("pipeline_count", "delete_watches", "delete_timers", "watches_of_pipeline"),
+    "history": (),
     "objects": ("bucket_has_objects", "bucket_part_files"),
     "partners": (),
     "principals": (),

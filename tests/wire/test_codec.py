@@ -234,6 +234,16 @@ def test_a_pattern_must_match_the_whole_value(text):
         success(jobId=text)
 
 
+@pytest.mark.parametrize("odd", ["aws-\u00e9", "aws-\u0663", "aws-\uff53"])
+def test_letters_of_other_alphabets_are_none_of_a_pattern(odd):
+    """In the service's regular expressions, which are Java's, a word is made of ASCII."""
+    body = b'{"resourceArn":"arn:%b:codepipeline:us-east-1:000000000000:line","tags":[]}'
+    assert decode(OPERATIONS["TagResource"], body % b"aws-us-gov")
+    with pytest.raises(ValidationException) as caught:
+        decode(OPERATIONS["TagResource"], body % odd.encode())
+    assert caught.value.message.endswith(r"regular expression pattern: arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+")
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [

@@ -76,6 +76,9 @@ class LocalFiles:
         sync_folder(path.parent)
         return path.name
 
+    def has(self, file: str) -> bool:
+        return self._path(file).is_file()
+
     def remove(self, files: Sequence[str]) -> None:
         for file in files:
             self._path(file).unlink(missing_ok=True)

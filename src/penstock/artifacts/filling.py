@@ -24,6 +24,3 @@ class FillingFiles(LocalFiles):
         with create(self._path(file)) as target:
             while piece := source.read(COPY_BYTES):
                 target.write(piece)
-
-    def has(self, file: str) -> bool:
-        return self._path(file).is_file()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from penstock.auth.seal import KEY_BYTES, KeyStore, Sealer
 
-__all__ = ["KeyFile", "open_sealer"]
+__all__ = ["KeyFile", "open_sealer", "text_of"]
 
 PRIVATE = 0o600
 
@@ -87,9 +87,14 @@ def _write(path: Path, keys: Iterable[bytes], how: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
         # Neither the umask nor a file that was left there decides who may read it.
         os.fchmod(file.fileno(), PRIVATE)
-        file.write(b"".join(base64.b64encode(key) + b"\n" for key in keys))
+        file.write(text_of(keys).encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def text_of(keys: Iterable[bytes]) -> str:
+    """What a key file holds."""
+    return "".join(base64.b64encode(key).decode() + "\n" for key in keys)
 
 
 def _sync_folder(folder: Path) -> None:

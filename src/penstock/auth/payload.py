@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from penstock.auth.signing import signature_of
 from penstock.ports.identity import BodyCheck
 from penstock.wire.errors import ApiError, InvalidSignatureException
 
@@ -164,7 +165,7 @@ class ChunkSigner:
     def _advance(self, signature: bytes, algorithm: bytes, *hashes: bytes) -> None:
         seed = self._seed
         to_sign = b"\n".join((algorithm, seed.stamp, seed.scope, self._previous, *hashes))
-        expected = hmac.digest(seed.signing_key, to_sign, "sha256").hex().encode()
+        expected = signature_of(seed.signing_key, to_sign).encode()
         if not hmac.compare_digest(expected, signature):
             raise InvalidSignatureException
         self._previous = signature

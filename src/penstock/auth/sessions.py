@@ -13,13 +13,16 @@ from penstock.ports.artifacts import Location, Scope, ScopedKeys
 from penstock.ports.identity import Pass, Principal
 from penstock.wire.errors import ExpiredTokenException, UnrecognizedClientException
 
-__all__ = ["TEMPORARY_KEY_MARK", "Session", "Sessions"]
+__all__ = ["TEMPORARY_KEY_MARK", "Session", "Sessions", "job_policy"]
 
 TEMPORARY_KEY_MARK = "ASIA"
 READ_ACTIONS = ("s3:GetObject", "s3:GetObjectVersion")
 WRITE_ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 # What SDKs ask about a bucket before they read or write in it; neither tells of its objects.
 BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:GetBucketVersioning")
+# What S3 asks for in the name of whoever reads and writes objects that are encrypted with a key of KMS
+KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+THROUGH_S3 = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}}
 # IAM's own spelling of these characters where they stand for themselves.
 PATTERN_ESCAPES = str.maketrans({"*": "${*}", "?": "${?}", "$": "${$}"})
 
@@ -149,10 +152,13 @@ class Sessions:
         return base64.b64encode(digest[:30]).decode()
 
 
-def job_policy(reads: tuple[Location, ...], writes: tuple[Location, ...]) -> str:
-    """The IAM document for a job's objects: each is named, whatever characters its key has."""
+def job_policy(reads: tuple[Location, ...], writes: tuple[Location, ...], *, with_keys: bool = False) -> str:
+    """The IAM document for a job's objects: each is named, whatever characters its key has.
+
+    `with_keys` adds the keys of KMS that the objects are encrypted with, through S3 alone.
+    """
     buckets = sorted({place.bucket for place in (*reads, *writes)})
-    statements = [
+    statements: list[dict[str, object]] = [
         {"Effect": "Allow", "Action": actions, "Resource": resources}
         for actions, resources in (
             (READ_ACTIONS, [_arn(place) for place in reads]),
@@ -161,6 +167,8 @@ def job_policy(reads: tuple[Location, ...], writes: tuple[Location, ...]) -> str
         )
         if resources
     ]
+    if with_keys:
+        statements.append({"Effect": "Allow", "Action": KEY_ACTIONS, "Resource": "*", "Condition": THROUGH_S3})
     return _encoder.encode({"Version": "2012-10-17", "Statement": statements}).decode()
 
 

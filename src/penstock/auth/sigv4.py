@@ -61,12 +61,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from msgspec import Struct
 
 from penstock.auth.payload import UNSIGNED, declared_hash
+from penstock.auth.signing import TERMINATOR, signature_of, signing_key
 from penstock.ports.identity import SignedRequest
 from penstock.wire.errors import (
     AccessDeniedException,
@@ -74,9 +75,6 @@ from penstock.wire.errors import (
     InvalidSignatureException,
     MissingAuthenticationTokenException,
 )
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 __all__ = [
     "API",
@@ -90,17 +88,14 @@ __all__ = [
     "joined_headers",
     "read_authorization",
     "read_claim",
-    "signing_key",
     "string_to_sign",
     "verify",
 ]
 
 ALGORITHM = b"AWS4-HMAC-SHA256"
-TERMINATOR = "aws4_request"
 # No region's name in any partition is of another form; a new one is right before anybody here has heard of it.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 UNRESERVED = "-_.~"
-_BLOCK_BYTES = 64
 # Longer headers are read like any other, but not remembered: the cache must stay small under hostile input.
 REMEMBERED_BYTES_MAX = 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -196,11 +191,8 @@ def read_claim(request: SignedRequest, rules: Rules, now: float) -> Claim:
 def verify(claim: Claim, secret_access_key: str) -> bytes:
     """The signing key, if the claim is true; else InvalidSignatureException."""
     terms = claim.terms
-    key, begun, ending = _signer(secret_access_key, terms.date, terms.region, terms.service)
-    inner, outer = begun.copy(), ending.copy()
-    inner.update(claim.string_to_sign)
-    outer.update(inner.digest())
-    if not hmac.compare_digest(outer.hexdigest().encode(), claim.signature):
+    key = signing_key(secret_access_key, terms.date, terms.region, terms.service)
+    if not hmac.compare_digest(signature_of(key, claim.string_to_sign).encode(), claim.signature):
         raise InvalidSignatureException
     return key
 
@@ -216,24 +208,6 @@ def claimed_region(request: SignedRequest) -> str | None:
     except MissingAuthenticationTokenException:
         return None
     return terms.region if terms.has_region else None
-
-
-@lru_cache(maxsize=1024)
-def signing_key(secret_access_key: str, date: str, region: str, service: str) -> bytes:
-    """The key of one secret for a day, a region and a service."""
-    key = b"AWS4" + secret_access_key.encode()
-    for part in (date, region, service, TERMINATOR):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key
-
-
-@lru_cache(maxsize=1024)
-def _signer(secret_access_key: str, date: str, region: str, service: str) -> "tuple[bytes, _Hash, _Hash]":
-    """The signing key, and the two hashes of its HMAC (RFC 2104) with the key taken in: both are for copying."""
-    key = signing_key(secret_access_key, date, region, service)
-    block = key.ljust(_BLOCK_BYTES, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-    return key, inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def string_to_sign(stamp: bytes, scope: bytes, canonical: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from penstock.cli.client import find_server, json_option, server_options
+from penstock.cli.client import Server, find_server, json_option, server_options
 from penstock.core.wording import moment_words
 
 __all__ = ["command"]
@@ -105,22 +105,33 @@ def revoke(provider: str, version: str, endpoint_url: str | None, data_dir: Path
 @json_option("Print JSON.")
 def list_(endpoint_url: str | None, data_dir: Path | None, as_json: bool) -> None:
     """List the account's links to partners, and the partner action types that it registered."""
-    answer = find_server(endpoint_url, data_dir).call("ListPartners")
+    listed = _listed(find_server(endpoint_url, data_dir))
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json.dumps(listed, indent=2))
         return
-    for line in _lines(answer):
+    for line in _lines(listed):
         click.echo(line)
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[str]:
-    for each in answer["links"]:
+def _listed(server: Server) -> dict[str, list[Any]]:
+    """All pages as one."""
+    answer = server.call("ListPartners")
+    listed = {"links": answer["links"], "actionTypes": answer["actionTypes"]}
+    while "nextToken" in answer:
+        answer = server.call("ListPartners", nextToken=answer["nextToken"])
+        for name, rows in listed.items():
+            rows.extend(answer[name])
+    return listed
+
+
+def _lines(listed: dict[str, list[Any]]) -> Iterator[str]:
+    for each in listed["links"]:
         since = moment_words(each["createdAt"])
         yield f"linked to {each['provider']} version {each['version']} as client {each['clientId']} since {since}"
         yield from (f"  {_token_words(token)}" for token in each["tokens"])
         if not each["tokens"]:
             yield "  no valid token: the partner's workers are refused"
-    yield from (f"registered {_named(each)}" for each in answer["actionTypes"])
+    yield from (f"registered {_named(each)}" for each in listed["actionTypes"])
 
 
 def _token_words(token: dict[str, Any]) -> str:

@@ -39,8 +39,9 @@ __all__ = ["command"]
 def command(file: IO[bytes], *, config: Path | None, as_json: bool, **given: Any) -> None:
     """Fill a new data directory from FILE, which 'penstock backup' has written; - is standard input.
 
-    No server is needed, and none may run there. All of it is restored or nothing: the folder must be empty, and every checksum
-    is compared first. What is in flight is told, and goes on with 'penstock serve'.
+    No server is needed, and none may run there. All of it is restored or nothing: the folder must be empty, as must the
+    database if it is a PostgreSQL, and every checksum is compared first. It does not matter which kind of database the backup
+    was made of. What is in flight is told, and goes on with 'penstock serve'.
     """
     from penstock.server.settings import SettingsError, load
 
@@ -59,15 +60,19 @@ def command(file: IO[bytes], *, config: Path | None, as_json: bool, **given: Any
 def _restored(settings: "Settings", file: IO[bytes]) -> "Restored":
     from sqlite3 import DatabaseError
 
+    from penstock.ports.backup import DatabaseFault
     from penstock.server.archive import Damaged
     from penstock.server.ground import NotEmpty
     from penstock.server.restoring import restore
+    from penstock.server.settings import SettingsError
 
     try:
         return restore(settings, file, os.environ.get("PENSTOCK_KEY"))
+    except SettingsError as problem:
+        raise click.UsageError(str(problem)) from None
     except Damaged as problem:
         raise Failed(f"{file.name} cannot be restored: {problem}") from None
-    except (NotEmpty, ValueError) as problem:
+    except (NotEmpty, DatabaseFault, ValueError) as problem:
         raise Failed(str(problem)) from None
     except DatabaseError as problem:
         raise Failed(f"the database {settings.database} cannot be made: {problem}") from None
@@ -108,17 +113,25 @@ def _contents(restored: "Restored") -> dict[str, Any]:
 
 def _lines(settings: "Settings", restored: "Restored") -> Iterator[str]:
     contents = _contents(restored)
-    yield f"restored to {settings.data_dir}: {contents_words(contents)}, as of {moment_words(contents['takenAt'])}"
+    place = f"the database and {settings.data_dir}" if settings.is_shared else settings.data_dir
+    yield f"restored to {place}: {contents_words(contents)}, as of {moment_words(contents['takenAt'])}"
     for wait in restored.in_flight:
         yield f"in flight: {wait.pipeline_execution_id}: {wait.sentence}"
     if restored.lost_objects:
         lost, folder = counted(restored.lost_objects, "file"), settings.artifacts / "objects"
         yield f"not there: {lost} of objects; put them into {folder}, or what needs them fails"
     if not restored.has_key:
-        key = settings.key_file or settings.data_dir / "key"
-        yield f"not there: the sealing key; put the one of the backup into {key} (mode 0600), or into PENSTOCK_KEY"
+        yield f"not there: the sealing key; {_where_to_put_the_key(settings)}"
     if not restored.has_credentials:
         yield "not there: root's credentials; new ones are made at the start"
     if restored.manifest.account != settings.account_id:
         yield f"root's account was {restored.manifest.account}: serve with --account-id {restored.manifest.account}"
-    yield f"go on with: penstock serve --data-dir {shlex.quote(str(settings.data_dir))}"
+    same = ", and the same --database-url" if settings.is_shared else ""
+    yield f"go on with: penstock serve --data-dir {shlex.quote(str(settings.data_dir))}{same}"
+
+
+def _where_to_put_the_key(settings: "Settings") -> str:
+    if settings.is_shared and settings.key_file is None:
+        return "give the one of the backup to each server, as --key-file or in PENSTOCK_KEY"
+    key = settings.key_file or settings.data_dir / "key"
+    return f"put the one of the backup into {key} (mode 0600), or into PENSTOCK_KEY"

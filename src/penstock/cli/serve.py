@@ -1,9 +1,11 @@
 """`penstock serve`: the server, in the foreground."""
 
-import asyncio
 import errno
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ import click
 from penstock.cli.client import Failed
 
 if TYPE_CHECKING:
+    from penstock.server.front import Port
+    from penstock.server.main import Teller
     from penstock.server.settings import Settings
 
 __all__ = ["command"]
@@ -31,8 +35,16 @@ _OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
     type=click.Path(path_type=Path, file_okay=False),
     help="Database, artifacts, credentials and key.  [default: $XDG_DATA_HOME/penstock]",
 )
-@click.option("--database-url", metavar="URL", help="sqlite:///PATH.  [default: in the data directory]")
-@click.option("--artifacts-url", metavar="URL", help="file:///PATH.  [default: in the data directory]")
+@click.option(
+    "--database-url",
+    metavar="URL",
+    help="sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE.  [default: in the data directory]",
+)
+@click.option(
+    "--artifacts-url",
+    metavar="URL",
+    help="file:///PATH, or s3://BUCKET?endpoint_url=http://HOST:PORT.  [default: in the data directory]",
+)
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path),
@@ -80,6 +92,25 @@ _OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 )
 @click.option("--connections-max", type=int, metavar="N", help="Connections at a time.  [default: 10000]")
 @click.option(
+    "--processes",
+    type=int,
+    metavar="N",
+    help="Servers that share the port, each in a process of its own; more than one with PostgreSQL only.  [default: 1]",
+)
+@click.option(
+    "--drain-seconds",
+    type=float,
+    metavar="SECONDS",
+    help="How long it goes on, unhealthy, once it is to end, so that a balancer notices.  "
+    "[default: 5; none with SQLite or on a loopback address]",
+)
+@click.option(
+    "--retention-days",
+    type=int,
+    metavar="DAYS",
+    help="How long finished executions and jobs are kept; 0 for ever.  [default: 366]",
+)
+@click.option(
     "--cors-origin",
     multiple=True,
     metavar="ORIGIN",
@@ -101,29 +132,66 @@ def command(config: Path | None, **given: Any) -> None:
     """
     from penstock.server.settings import SettingsError, load
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = load(given, config=config)
     except SettingsError as problem:
         raise click.UsageError(str(problem)) from None
+    whose = "" if settings.processes == 1 else " %(process)d"
+    style = f"%(asctime)s{whose} %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=style)
     sys.exit(_serve(settings))
 
 
 def _serve(settings: "Settings") -> int:
-    from sqlite3 import DatabaseError
+    from penstock.server.credentials import LeftAddress
+    from penstock.server.front import Port, Tidings
+    from penstock.server.ground import check_finished
+
+    with _one_line(settings), Port(settings) as port, closing(LeftAddress(settings.data_dir)) as left:
+        tidings = Tidings(settings, port, left)
+        if settings.processes == 1:
+            return _in_loop(settings, port, tidings)
+        from penstock.server.supervisor import Supervisor
+
+        check_finished(settings.data_dir)
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Supervisor(settings.processes, port, tidings, partial(_child, settings, port)).run()
+
+
+def _in_loop(settings: "Settings", port: "Port", teller: "Teller", lifeline: int | None = None) -> int:
+    import asyncio
 
     import uvloop
 
-    from penstock.ports.storage import StorageLost
     from penstock.server.main import serve
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings, port, teller, lifeline))
+
+
+def _child(settings: "Settings", port: "Port", teller: "Teller", lifeline: int) -> int:
+    """One of several servers, in a process of its own; whatever keeps it from serving is told in a line."""
+    try:
+        with _one_line(settings):
+            return _in_loop(settings, port, teller, lifeline)
+    except click.ClickException as problem:
+        click.echo(f"penstock: {problem.format_message()}", err=True)
+        return problem.exit_code
+
+
+@contextmanager
+def _one_line(settings: "Settings") -> Iterator[None]:
+    """What the operator can mend ends the program with a line."""
+    from sqlite3 import DatabaseError
+
+    from penstock.ports.storage import StorageLost
     from penstock.server.settings import SettingsError
     from penstock.storage.migrate import SchemaTooNew
     from penstock.storage.sqlite.connection import DatabaseInUse
     from penstock.wire.errors import ServiceUnavailable
 
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(settings))
+        yield
     except SettingsError as problem:
         raise click.UsageError(str(problem)) from None
     except DatabaseError as problem:

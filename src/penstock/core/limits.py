@@ -53,6 +53,9 @@ TRANSITION_RESUME_SECONDS = 30 * DAY
 # API: StartPipelineExecution names no time; ours
 REQUEST_TOKEN_SECONDS = DAY
 
+# UG: limits, "history". Of leap years too
+HISTORY_DAYS = 366
+
 # The API says nothing of how long a page token is good; ours
 PAGE_TOKEN_SECONDS = DAY
 

@@ -1,7 +1,7 @@
 """Finding one's way in an aggregate."""
 
 from penstock.core import limits
-from penstock.core.model import ActionBinding, ActionRun, Execution, Pipeline, PipelineVersion, StageRun
+from penstock.core.model import ActionBinding, ActionRun, Execution, Head, Pipeline, PipelineVersion, StageRun
 from penstock.core.refusals import ActionNotFound, NotLatestExecution, StageNotFound, TooManyExecutions
 from penstock.wire import types as wire
 
@@ -11,6 +11,7 @@ __all__ = [
     "declared_action",
     "declared_stage",
     "execution_of_run",
+    "named_executions",
     "open_executions",
     "require_latest",
     "require_room",
@@ -52,6 +53,12 @@ def execution_of_run(
     if run is None or run.id != run_id or run.status != "InProgress":
         return None
     return execution, run
+
+
+def named_executions(head: Head) -> frozenset[str]:
+    """Those that the present state is about: in a stage, in front of it, shown there, or what it would be rolled back to."""
+    ids = (each for slot in head.slots.values() for each in (slot.occupant, *slot.waiting, slot.latest, slot.succeeded))
+    return frozenset(each for each in ids if each is not None)
 
 
 def require_latest(state: Pipeline, stage: str, execution_id: str) -> Execution:

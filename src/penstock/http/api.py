@@ -30,7 +30,7 @@ from penstock.wire.errors import (
 )
 from penstock.wire.shape import Operation
 
-__all__ = ["BODY_BYTES_MAX", "HELD", "JSON", "TARGET", "Answer", "Api", "refusal"]
+__all__ = ["BODY_BYTES_MAX", "HELD", "JSON", "TARGET", "Answer", "Api", "is_prompt", "refusal"]
 
 Headers = dict[bytes, bytes]
 # Status and body of an answer.
@@ -70,18 +70,10 @@ class RequestEntityTooLargeException(ApiError):
 
 
 class Api:
-    """Answers `POST /` with an `X-Amz-Target` header. `needs_tasks` says that reading from the database takes a task."""
+    """Answers `POST /` with an `X-Amz-Target` header."""
 
-    def __init__(
-        self,
-        environment: Environment,
-        metrics: Metrics,
-        throttle: Throttle | None = None,
-        *,
-        needs_tasks: bool = False,
-    ) -> None:
+    def __init__(self, environment: Environment, metrics: Metrics, throttle: Throttle | None = None) -> None:
         self._environment = environment
-        self._needs_tasks = needs_tasks
         self._metrics = metrics
         self._throttle = throttle or Throttle()
 
@@ -97,10 +89,6 @@ class Api:
             body, status = refusal(problem, target)
         self._metrics.count(target, status)
         return status, body
-
-    def is_prompt(self, headers: Headers) -> bool:
-        """Whether the call is one that waits for the committer alone, if for anything."""
-        return headers.get(TARGET) in _PROMPT and HELD not in headers and not self._needs_tasks
 
     def too_large(self) -> Answer:
         """The answer to a request of more than BODY_BYTES_MAX."""
@@ -136,9 +124,10 @@ class Api:
             environment,
             _seconds(headers, HELD, WAIT_SECONDS_MAX) or 0.0,
             _seconds(headers, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
+            circumstances(headers, origin),
         )
         if principal.kind != "root":
-            await authorize(call, route, request, circumstances(headers, origin))
+            await authorize(call, route, request)
         return await route.handler(request, call)
 
 
@@ -150,6 +139,11 @@ def refusal(problem: Exception, target: str) -> tuple[bytes, int]:
         log.error("%s failed", target, exc_info=problem)
         problem = InternalFailure("The request could not be carried out because of an internal failure")
     return problem.body(), problem.status
+
+
+def is_prompt(headers: Headers) -> bool:
+    """Whether the call is one that waits for futures alone, if for anything: the committer's, and those of reads."""
+    return headers.get(TARGET) in _PROMPT and HELD not in headers
 
 
 def _route(method: str, headers: Headers) -> Route:

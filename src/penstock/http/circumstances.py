@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from penstock.http.asgi import Scope
-from penstock.operations.authorization import Circumstances
+from penstock.operations.call import Circumstances
 
 __all__ = ["Origin", "circumstances", "origin_of"]
 

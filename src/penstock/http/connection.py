@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from penstock.http.api import BODY_BYTES_MAX, HELD, JSON, TARGET, Answer
+from penstock.http.api import BODY_BYTES_MAX, HELD, JSON, TARGET, Answer, is_prompt
 from penstock.http.asgi import request_id
 from penstock.http.circumstances import Origin
 from penstock.http.eager import drive
@@ -43,8 +43,9 @@ __all__ = ["ApiCall", "Connection", "Request"]
 log = logging.getLogger("penstock.http")
 
 HEAD_BYTES_MAX = 64 * 1024
-# To bring a signed query into order is work for someone whom nobody knows yet; no door takes more of them.
-PARAMETERS_MAX = 1000
+# To bring a signed query into order is work for someone whom nobody knows yet. The query form takes a hundred, S3 a few dozen
+# at the most, and a signature in the address is seven.
+PARAMETERS_MAX = 128
 WAITING_MAX = 16
 OWN_PATH = b"/_penstock/"
 NEVER = float("inf")
@@ -273,7 +274,7 @@ class Connection(asyncio.Protocol):
             return
         signed = SignedRequest(call.method, call.path, call.query, call.headers, call.body)
         answering = api.answer(signed, call.names, self._origin)
-        if api.is_prompt(call.names):
+        if is_prompt(call.names):
             drive(answering, partial(self._answer, call))
             return
         self._task = self._listener.loop.create_task(answering)
@@ -362,9 +363,11 @@ class Connection(asyncio.Protocol):
 
     def common_head(self, request: Request) -> bytes:
         """The last lines of an answer's head, and its end."""
-        if request.keeps_alive and not self._listener.is_draining and not self._is_refused:
-            return b"%b\r\n" % self._listener.date
-        return b"connection: close\r\n%b\r\n" % self._listener.date
+        listener = self._listener
+        if request.keeps_alive and not (listener.is_parting or listener.is_draining or self._is_refused):
+            return b"%b\r\n" % listener.date
+        request.keeps_alive = False
+        return b"connection: close\r\n%b\r\n" % listener.date
 
     def cut_off(self) -> None:
         """The client is too slow, or has nothing to say any more."""

@@ -32,8 +32,6 @@ class Calls(Protocol):
 
     async def answer(self, request: SignedRequest, headers: dict[bytes, bytes], origin: Origin) -> Answer: ...
 
-    def is_prompt(self, headers: dict[bytes, bytes]) -> bool: ...
-
     def too_large(self) -> Answer: ...
 
 
@@ -74,7 +72,7 @@ class Listener:
         self.pace, self.throttle = pace or Pace(), throttle or Throttle()
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
-        self.is_secure = self.is_draining = False
+        self.is_secure = self.is_parting = self.is_draining = False
         self.server: tuple[str, int] | None = None
         self.date = date_line(time.time())
         self._cors = cors
@@ -117,6 +115,10 @@ class Listener:
         for connection in [each for each in self._connections if each.due_at <= now]:
             connection.cut_off()
         self._sweeping = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def part(self) -> None:
+        """Go on, and tell who asks that the connection ends with the answer: it is better made anew, elsewhere."""
+        self.is_parting = True
 
     async def drain(self, seconds_max: float) -> None:
         """Accept nothing more, let what is being served be answered, and end what takes longer than `seconds_max`."""

@@ -20,6 +20,7 @@ from penstock.http.s3.errors import S3Error, from_api_error
 from penstock.http.s3.request import read_request
 from penstock.http.s3.routes import permission, route_of
 from penstock.http.throttle import Throttle
+from penstock.ports.backup import BACKUP_BUCKET
 from penstock.ports.clock import Clock
 from penstock.ports.identity import Door, SignedRequest
 from penstock.ports.objects import ObjectCatalogue, ObjectFiles, Refused
@@ -45,12 +46,15 @@ class S3Surface:
         clock: Clock,
         *,
         throttle: Throttle | None = None,
+        elsewhere: str = "",
     ) -> None:
+        """`elsewhere` says where objects are, if not here; then there are backups here and nothing else."""
         self._door = door
         self._catalogue = catalogue
         self._files = files
         self._clock = clock
         self._throttle = throttle or Throttle()
+        self._elsewhere = elsewhere
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         request_id = secrets.token_hex(8).upper()
@@ -98,6 +102,8 @@ class S3Surface:
             raise
         self._throttle.admit(principal)
         request = read_request(signed)
+        if self._elsewhere and request.bucket != BACKUP_BUCKET:
+            raise S3Error("NotImplemented", f"This server keeps no objects: {self._elsewhere}")
         call = S3Call(
             request=request,
             principal=principal,

@@ -93,7 +93,7 @@ def _plain(schema: Any) -> Any:
         case {"enum": _}:
             return {"type": "string", **schema}
         case {"pattern": str(pattern)}:
-            return {**schema, "pattern": pattern.removesuffix(r"\Z") + "$"}
+            return {**schema, "pattern": pattern.removeprefix("(?a)").removesuffix(r"\Z") + "$"}
         case dict():
             return {name: _plain(each) for name, each in schema.items() if each is not None}
         case _:

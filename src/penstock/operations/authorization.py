@@ -6,41 +6,22 @@ What is costly to know is looked up only for callers one of whose policies asks 
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from penstock.operations.call import Call
 from penstock.operations.registry import Route
 from penstock.operations.resources import resources_of, tagged_part
 from penstock.operations.tags import as_mapping
 from penstock.ports.identity import Conditions
 
-__all__ = ["Circumstances", "authorize"]
+__all__ = ["authorize"]
 
 RESOURCE_TAG = "aws:ResourceTag/"
 REQUEST_TAG = "aws:RequestTag/"
 
 
-class Circumstances(Struct, frozen=True):
-    """How a request came in."""
-
-    source_ip: str = ""
-    is_secure: bool = False
-    user_agent: str = ""
-
-    def conditions(self, region: str) -> dict[str, str]:
-        """What policies may ask of it, by the names of their condition keys."""
-        found = {"aws:RequestedRegion": region, "aws:SecureTransport": str(self.is_secure).lower()}
-        if self.source_ip:
-            found["aws:SourceIp"] = self.source_ip
-        if self.user_agent:
-            found["aws:UserAgent"] = self.user_agent
-        return found
-
-
-async def authorize(call: Call, route: Route, request: Any, circumstances: Circumstances) -> None:
+async def authorize(call: Call, route: Route, request: Any) -> None:
     """Return if the caller may, for everything that the request is about; else AccessDeniedException."""
     door, asked = call.environment.door, call.environment.door.condition_keys(call.principal)
-    context: Conditions = {**circumstances.conditions(call.region), **_request_tags(request)} if asked else {}
+    context: Conditions = {**call.circumstances.conditions(call.region), **_request_tags(request)} if asked else {}
     needs_tags = any(key.startswith(RESOURCE_TAG.lower()) for key in asked)
     for resource in resources_of(route.operation.name, request, call.region, call.account):
         of_resource = await _resource_tags(call, resource) if needs_tags else {}

@@ -11,7 +11,15 @@ from penstock.operations.own_types import (
     DescribeBackupInput,
     DescribeBackupOutput,
 )
-from penstock.ports.backup import BACKUP_BUCKET, Backup, BackupInProgress, BackupKeys, Backups, Manifest
+from penstock.ports.backup import (
+    BACKUP_BUCKET,
+    Backup,
+    BackupElsewhere,
+    BackupInProgress,
+    BackupKeys,
+    Backups,
+    Manifest,
+)
 from penstock.wire.errors import ConflictException, ResourceNotFoundException, ValidationException
 
 __all__ = ["create_backup", "delete_backup", "describe_backup"]
@@ -30,7 +38,13 @@ async def create_backup(request: CreateBackupInput, call: Call) -> CreateBackupO
 async def describe_backup(request: DescribeBackupInput, call: Call) -> DescribeBackupOutput:
     """How a backup stands. Once it is ready, it is an object that root can get from the S3 endpoint."""
     require_root(call, "DescribeBackup")
-    found = await _backups(call).find(request.backup_id, request.wait_seconds)
+    try:
+        found = await _backups(call).find(request.backup_id, request.wait_seconds)
+    except BackupElsewhere as machine:
+        raise ConflictException(
+            f"The backup is made, and lies on the machine '{machine}', which has another folder of artifacts than this server: "
+            "make backups there, or with its address as the endpoint"
+        ) from None
     if found is None:
         raise ResourceNotFoundException(f"This server has no backup '{request.backup_id}'")
     return _shown(found)

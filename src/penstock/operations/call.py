@@ -7,7 +7,7 @@ from msgspec import Struct
 from penstock.core.action_types import ActionTypeRules
 from penstock.engine.committer import Committer
 from penstock.operations.polls import Polls
-from penstock.ports.artifacts import ScopedCredentials
+from penstock.ports.artifacts import RoleCredentials, ScopedCredentials
 from penstock.ports.backup import Backups
 from penstock.ports.clock import Clock, Ids
 from penstock.ports.git_host import GitHost
@@ -32,6 +32,7 @@ __all__ = [
     "WEBHOOK_SECRET",
     "WEBHOOK_TOKEN",
     "Call",
+    "Circumstances",
     "Environment",
     "find_pipeline",
     "require_root",
@@ -40,7 +41,7 @@ __all__ = [
 
 class Environment(Struct, frozen=True):
     """What all calls share. `root_url` is where others reach the server; without a `git_host`, none can be asked, and without
-    `backups`, none are made."""
+    `backups`, none are made. With `outer`, artifacts lie in another store, for which it has the credentials."""
 
     reader: Reader
     committer: Committer
@@ -59,6 +60,24 @@ class Environment(Struct, frozen=True):
     root_url: str = ""
     git_host: GitHost | None = None
     backups: Backups | None = None
+    outer: RoleCredentials | None = None
+
+
+class Circumstances(Struct, frozen=True):
+    """How a request came in."""
+
+    source_ip: str = ""
+    is_secure: bool = False
+    user_agent: str = ""
+
+    def conditions(self, region: str) -> dict[str, str]:
+        """What policies may ask of it, by the names of their condition keys."""
+        found = {"aws:RequestedRegion": region, "aws:SecureTransport": str(self.is_secure).lower()}
+        if self.source_ip:
+            found["aws:SourceIp"] = self.source_ip
+        if self.user_agent:
+            found["aws:UserAgent"] = self.user_agent
+        return found
 
 
 class Call(Struct, frozen=True):
@@ -70,6 +89,7 @@ class Call(Struct, frozen=True):
     environment: Environment
     wait_seconds: float = 0.0
     continue_seconds: float | None = None
+    circumstances: Circumstances = Circumstances()
 
     @property
     def now(self) -> float:

@@ -6,6 +6,7 @@ from penstock.core.commands import JobFailed, JobSucceeded
 from penstock.core.model import Job
 from penstock.operations.action_types import known_action_type
 from penstock.operations.call import Call
+from penstock.operations.delivering import delivered, refusals_answered
 from penstock.operations.polls import polled, poller, query_words
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.work import job_data
@@ -41,16 +42,7 @@ async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.Poll
     claimed = await claim_jobs(call, key, query_key, request.max_batch_size)
     if not claimed:
         return _NO_JOBS
-    jobs = tuple(
-        wire.Job(
-            id=job.id,
-            data=job_data(call, job.id, job.account, job.region, job.work),
-            nonce=job.nonce,
-            account_id=job.account,
-        )
-        for job in claimed
-    )
-    return wire.PollForJobsOutput(jobs=jobs)
+    return wire.PollForJobsOutput(jobs=await delivered(call, claimed))
 
 
 async def _admitted(request: wire.PollForJobsInput, call: Call, key: str) -> str:
@@ -75,7 +67,8 @@ def _require_built_in_worker(call: Call, identity: wire.ActionTypeId) -> None:
     )
     try:
         if identity.owner == "AWS":
-            call.environment.door.allow(call.principal, "penstock:PollForBuiltInJobs", resource, {})
+            context = call.circumstances.conditions(call.region)
+            call.environment.door.allow(call.principal, "penstock:PollForBuiltInJobs", resource, context)
             return
     except AccessDeniedException:
         pass
@@ -150,7 +143,8 @@ async def get_job_details(request: wire.GetJobDetailsInput, call: Call) -> wire.
     row = await _own_job(call, request.job_id)
     if row.work is None or row.job.status in _ENDED:
         raise JobNotFoundException(f"The job '{request.job_id}' has ended")
-    data = job_data(call, row.job.id, row.job.account, row.job.region, row.work)
+    with refusals_answered():
+        data = await job_data(call, row.job.id, row.job.account, row.job.region, row.work)
     details = wire.JobDetails(id=row.job.id, data=data, account_id=row.job.account)
     return wire.GetJobDetailsOutput(job_details=details)
 

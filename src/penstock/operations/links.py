@@ -11,7 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from penstock.engine.committer import Written
-from penstock.operations.action_types import may_use
+from penstock.operations.action_types import may_use, partner_declaration
 from penstock.operations.call import Call
 from penstock.operations.own_types import (
     LinkedPartner,
@@ -25,15 +25,16 @@ from penstock.operations.own_types import (
     RotatePartnerTokenOutput,
     ValidToken,
 )
+from penstock.operations.paging import Key, next_token, start_key
 from penstock.operations.partners import registered_types
 from penstock.ports.partners import ClientToken, Link
-from penstock.ports.storage import Transaction
+from penstock.ports.storage import ActionTypeRow, Transaction
 from penstock.wire.errors import ActionTypeNotFoundException, ResourceNotFoundException
 
 __all__ = ["link_partner", "list_partners", "live_tokens", "opens", "revoke_partner", "rotate_partner_token"]
 
 OVERLAP_SECONDS = 3600
-ROWS_MAX = 200
+PAGE_MAX = 100
 
 
 def live_tokens(link: Link, now: float) -> tuple[ClientToken, ...]:
@@ -130,16 +131,30 @@ def _known_link(transaction: Transaction, place: tuple[str, str, str]) -> Link:
     return link
 
 
-async def list_partners(request: ListPartnersInput, call: Call) -> ListPartnersOutput:  # noqa: ARG001 - it asks for nothing
-    """All links of the account, with the tokens that are good now, and the partner types that it registered."""
-    links: list[Link] = []
-    after = ("", "")
-    while found := await call.reader.partners.links(call.account, after, ROWS_MAX):
-        links += found
-        after = (found[-1].provider, found[-1].version)
+async def list_partners(request: ListPartnersInput, call: Call) -> ListPartnersOutput:
+    """The links of the account, with the tokens that are good now; behind them the partner types that it registered."""
+    key = start_key(call, "ListPartners", request.next_token)
+    rows_max = request.max_results or PAGE_MAX
+    found = await _behind(call, key or ["", ""], rows_max + 1)
+    shown = found[:rows_max]
     return ListPartnersOutput(
-        links=tuple(_listed(link, call.now) for link in links), action_types=tuple(await registered_types(call))
+        links=tuple(_listed(row, call.now) for row in shown if isinstance(row, Link)),
+        action_types=tuple(partner_declaration(row).id for row in shown if not isinstance(row, Link)),
+        next_token=next_token(call, "ListPartners", _key(shown[-1])) if len(found) > rows_max else None,
     )
+
+
+async def _behind(call: Call, key: Key, rows_max: int) -> list[Link | ActionTypeRow]:
+    """What comes behind a link, whose key is of two parts, or behind a type."""
+    first, *second = (str(part) for part in key)
+    if not second:
+        return [*await registered_types(call, first, rows_max)]
+    links = await call.reader.partners.links(call.account, (first, second[0]), rows_max)
+    return [*links, *await registered_types(call, "", rows_max - len(links))]
+
+
+def _key(row: Link | ActionTypeRow) -> Key:
+    return [row.provider, row.version] if isinstance(row, Link) else [row.type_key]
 
 
 def _listed(link: Link, now: float) -> LinkedPartner:

@@ -62,14 +62,14 @@ __all__ = [
     "WebhookDeliveryOutcome",
 ]
 
-PrincipalName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^(?:[\w+=,.@-]+)\Z")]
+PrincipalName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"(?a)^(?:[\w+=,.@-]+)\Z")]
 Policy = Annotated[str, Meta(min_length=1, max_length=131_072)]
 # An account, or the ARN of its root, of a user, of a role or of one session of a role.
 Trusted = Annotated[
     str,
     Meta(
         max_length=256,
-        pattern=r"^(?:[0-9]{12}|arn:aws[\w-]*:(?:iam::[0-9]{12}:(?:root|(?:user|role)/[\w+=,.@-]+)"
+        pattern=r"(?a)^(?:[0-9]{12}|arn:aws[\w-]*:(?:iam::[0-9]{12}:(?:root|(?:user|role)/[\w+=,.@-]+)"
         r"|sts::[0-9]{12}:assumed-role/[\w+=,.@-]+/[\w+=,.@-]+))\Z",
     ),
 ]
@@ -86,7 +86,7 @@ ConnectionArn = Annotated[
     Meta(
         min_length=1,
         max_length=256,
-        pattern=r"^(?:arn:[\w-]+:(?:codestar-connections|codeconnections):[\w-]+:[0-9]{12}:connection/[\w-]+)\Z",
+        pattern=r"(?a)^(?:arn:[\w-]+:(?:codestar-connections|codeconnections):[\w-]+:[0-9]{12}:connection/[\w-]+)\Z",
     ),
 ]
 
@@ -221,7 +221,8 @@ class RevokePartnerOutput(Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class ListPartnersInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    pass
+    max_results: wire.MaxResults | None = None
+    next_token: wire.NextToken | None = None
 
 
 class ValidToken(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -242,10 +243,11 @@ class LinkedPartner(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
 
 
 class ListPartnersOutput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What the account is linked to, and the partner action types that it registered itself."""
+    """What the account is linked to, and behind it the partner action types that it registered itself. A page is of both."""
 
     links: tuple[LinkedPartner, ...]
     action_types: tuple[wire.ActionTypeIdentifier, ...]
+    next_token: wire.NextToken | None = None
 
 
 class PutJobLogInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

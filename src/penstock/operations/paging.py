@@ -10,7 +10,7 @@ from penstock.core import limits
 from penstock.operations.call import Call
 from penstock.wire.errors import InvalidNextTokenException
 
-__all__ = ["next_token", "start_key"]
+__all__ = ["Key", "next_token", "start_key"]
 
 Key = list[str | int]
 _decode = msgspec.json.Decoder(Key).decode

@@ -82,13 +82,13 @@ def _update(transaction: Transaction, key: str, declared: wire.ActionTypeDeclara
     return Written(None)
 
 
-async def registered_types(call: Call) -> list[wire.ActionTypeIdentifier]:
-    """The partner types that the calling account registered, by their keys."""
-    found: list[wire.ActionTypeIdentifier] = []
-    after = ""
-    while rows := await call.reader.action_types(call.account, call.region, after, ROWS_MAX):
-        found += [
-            partner_declaration(row).id for row in rows if row.owner == "ThirdParty" and row.account == call.account
-        ]
+async def registered_types(call: Call, after: str, rows_max: int) -> list[ActionTypeRow]:
+    """The partner types that the calling account registered, in the order of their keys, those behind `after`."""
+    found: list[ActionTypeRow] = []
+    while len(found) < rows_max:
+        rows = await call.reader.action_types(call.account, call.region, after, ROWS_MAX)
+        if not rows:
+            break
+        found += [row for row in rows if row.owner == "ThirdParty" and row.account == call.account]
         after = rows[-1].type_key
-    return found
+    return found[:rows_max]

@@ -9,6 +9,7 @@ from penstock.core.declaration import Surroundings, bind_actions, check, mask, m
 from penstock.core.model import Head, PipelineVersion, StageSlot
 from penstock.core.triggers import sources_of
 from penstock.engine.committer import Follow, Written
+from penstock.engine.duties.source_looks import TOPIC as SOURCE_LOOKS
 from penstock.operations.action_types import find_action_types
 from penstock.operations.call import Call, find_pipeline
 from penstock.operations.paging import next_token, start_key
@@ -83,7 +84,7 @@ def _add(
     transaction.webhooks.set_sources(row.account, row.id, list(sources_of(declaration)))
     transaction.set_tags(row.account, arn, tags)
     start = StartExecution(wire.ExecutionTrigger(trigger_type="CreatePipeline"))
-    return Written(None, follow=(Follow(row.account, row.id, start),))
+    return Written(None, follow=(Follow(row.account, row.id, start),), topics=(SOURCE_LOOKS,))
 
 
 def _make_buckets(
@@ -152,7 +153,8 @@ def _replace(transaction: Transaction, row: PipelineRow, version: PipelineVersio
     _make_buckets(transaction, row, version.declaration, now)
     transaction.set_watches(row.account, row.id, list(_watches(row, version.declaration)))
     transaction.webhooks.set_sources(row.account, row.id, list(sources_of(version.declaration)))
-    return Written(None, follow=(Follow(row.account, row.id, ReplaceDeclaration(version)),))
+    follow = (Follow(row.account, row.id, ReplaceDeclaration(version)),)
+    return Written(None, follow=follow, topics=(SOURCE_LOOKS,))
 
 
 async def delete_pipeline(request: wire.DeletePipelineInput, call: Call) -> None:

@@ -33,10 +33,10 @@ ROLE_SECONDS_DEFAULT = HOUR
 SHORTENED_SECONDS_MAX = HOUR
 POLICY_LENGTH_MAX = 2048
 
-_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::([0-9]{12}):role/([\w+=,.@-]{1,64})\Z")
+_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::([0-9]{12}):role/([\w+=,.@-]{1,64})\Z", re.ASCII)
 
 RoleArn = Annotated[str, Meta(min_length=20, max_length=2048)]
-SessionName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^(?:[\w+=,.@-]*)\Z")]
+SessionName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"(?a)^(?:[\w+=,.@-]*)\Z")]
 RoleSeconds = Annotated[int, Meta(ge=900, le=12 * HOUR)]
 TokenSeconds = Annotated[int, Meta(ge=900, le=limits.TOKEN_SECONDS_MAX)]
 SessionPolicy = Annotated[str, Meta(min_length=1)]

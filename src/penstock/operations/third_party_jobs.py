@@ -8,13 +8,16 @@ import msgspec
 
 from penstock.core.action_types import type_key
 from penstock.core.commands import JobFailed, JobSucceeded
+from penstock.core.model import JobWork
 from penstock.engine.committer import Written
 from penstock.operations.call import Call
+from penstock.operations.delivering import fail_refused, refusals_answered
 from penstock.operations.jobs import checked_status, claim_jobs, continue_seconds
 from penstock.operations.links import opens
 from penstock.operations.polls import polled, poller
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.work import third_party_job_data
+from penstock.ports.artifacts import CredentialsRefused
 from penstock.ports.storage import Acknowledgement, ActionTypeRow, JobRow, Transaction
 from penstock.wire import types as wire
 from penstock.wire.errors import (
@@ -92,9 +95,21 @@ async def get_third_party_job_details(
     nonce = None
     if row.job.status == "Dispatched":
         nonce = await call.committer.write(lambda transaction: _renew_nonce(transaction, row.job.id))
-    data = third_party_job_data(call, row.job.id, row.job.account, row.job.region, row.work)
+    with refusals_answered():
+        data = await _partner_data(call, row, row.work, nonce)
     details = wire.ThirdPartyJobDetails(id=row.job.id, data=data, nonce=nonce)
     return wire.GetThirdPartyJobDetailsOutput(job_details=details)
+
+
+async def _partner_data(call: Call, row: JobRow, work: JobWork, nonce: str | None) -> wire.ThirdPartyJobData:
+    """Raises CredentialsRefused or StoreUnavailable. A job that is still to be handed over ends with the refusal."""
+    job = row.job
+    try:
+        return await third_party_job_data(call, job.id, job.account, job.region, work)
+    except CredentialsRefused as problem:
+        if nonce is not None:
+            await fail_refused(call, Acknowledgement(job.id, nonce, None, call.now), problem)
+        raise
 
 
 def _renew_nonce(transaction: Transaction, job_id: str) -> Written[str | None]:

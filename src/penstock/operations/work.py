@@ -6,12 +6,21 @@ from msgspec import json
 
 from penstock.core import limits
 from penstock.core.model import Artifact, JobWork, TypeId
+from penstock.core.roles import roles_of_work
 from penstock.operations.call import Call
-from penstock.ports.artifacts import Location, Scope
+from penstock.ports.artifacts import CredentialsRefused, Location, Scope
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 
-__all__ = ["DECLARATION_KEY", "FUNCTION_KEY", "GATE_KEY", "OVERRIDES_KEY", "job_data", "third_party_job_data"]
+__all__ = [
+    "DECLARATION_KEY",
+    "FUNCTION_KEY",
+    "GATE_KEY",
+    "OVERRIDES_KEY",
+    "job_data",
+    "roles_of_job",
+    "third_party_job_data",
+]
 
 # Beside its configuration, a built-in action has members that JobData has no place for.
 DECLARATION_KEY = "penstock:declaration"
@@ -20,7 +29,7 @@ GATE_KEY = "penstock:gate"
 FUNCTION_KEY = "penstock:function"
 
 
-def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.JobData:
+async def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.JobData:
     """API: JobData."""
     return wire.JobData(
         action_type_id=_type_id(work.action_type_id),
@@ -34,13 +43,15 @@ def job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) 
         ),
         input_artifacts=_artifacts(work.inputs),
         output_artifacts=_artifacts(work.outputs),
-        artifact_credentials=_credentials(call, job_id, account, region, work),
+        artifact_credentials=await _credentials(call, job_id, account, region, work),
         continuation_token=work.continuation_token,
         encryption_key=work.encryption_key,
     )
 
 
-def third_party_job_data(call: Call, job_id: str, account: str, region: str, work: JobWork) -> wire.ThirdPartyJobData:
+async def third_party_job_data(
+    call: Call, job_id: str, account: str, region: str, work: JobWork
+) -> wire.ThirdPartyJobData:
     """API: ThirdPartyJobData. The context names neither the pipeline's ARN nor its execution."""
     return wire.ThirdPartyJobData(
         action_type_id=_type_id(work.action_type_id),
@@ -52,7 +63,7 @@ def third_party_job_data(call: Call, job_id: str, account: str, region: str, wor
         ),
         input_artifacts=_artifacts(work.inputs),
         output_artifacts=_artifacts(work.outputs),
-        artifact_credentials=_credentials(call, job_id, account, region, work),
+        artifact_credentials=await _credentials(call, job_id, account, region, work),
         continuation_token=work.continuation_token,
         encryption_key=work.encryption_key,
     )
@@ -98,10 +109,13 @@ def _artifacts(artifacts: tuple[Artifact, ...]) -> tuple[wire.Artifact, ...]:
     )
 
 
-def _credentials(
+async def _credentials(
     call: Call, job_id: str, account: str, region: str, work: JobWork
 ) -> wire.AWSSessionCredentials | None:
-    """Keys for this job's objects and nothing else; a job without artifacts needs none."""
+    """Keys for this job's objects and nothing else; a job without artifacts needs none.
+
+    Raises CredentialsRefused or StoreUnavailable where the objects are in another store.
+    """
     if not work.inputs and not work.outputs:
         return None
     scope = Scope(
@@ -112,7 +126,11 @@ def _credentials(
         writes=_places(work.outputs),
         expires_at=call.now + limits.JOB_CREDENTIALS_SECONDS,
     )
-    keys = call.environment.credentials.mint(scope)
+    environment = call.environment
+    if environment.outer is None:
+        keys = environment.credentials.mint(scope)
+    else:
+        keys = await environment.outer.mint(scope, await roles_of_job(call, job_id))
     return wire.AWSSessionCredentials(
         access_key_id=keys.access_key_id,
         secret_access_key=keys.secret_access_key,
@@ -122,3 +140,17 @@ def _credentials(
 
 def _places(artifacts: tuple[Artifact, ...]) -> tuple[Location, ...]:
     return tuple(Location(each.bucket, each.key) for each in artifacts)
+
+
+async def roles_of_job(call: Call, job_id: str) -> tuple[str, ...]:
+    """The roles under which a job's artifacts are reached: those that its execution's version of the pipeline names."""
+    row = await call.reader.job(job_id)
+    execution = version = None
+    if row is not None:
+        job = row.job
+        execution = await call.reader.execution(job.account, job.pipeline_id, job.execution_id)
+    if row is not None and execution is not None:
+        version = await call.reader.version(row.job.account, row.job.pipeline_id, execution.version)
+    if row is None or row.work is None or version is None:
+        raise CredentialsRefused(f"the pipeline of the job '{job_id}' is gone")
+    return roles_of_work(version.declaration, row.work)

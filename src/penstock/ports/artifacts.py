@@ -4,7 +4,24 @@ from typing import Protocol
 
 from msgspec import Struct
 
-__all__ = ["Location", "Scope", "ScopedCredentials", "ScopedKeys"]
+__all__ = [
+    "CredentialsRefused",
+    "Location",
+    "ObjectLooks",
+    "RoleCredentials",
+    "Scope",
+    "ScopedCredentials",
+    "ScopedKeys",
+    "StoreUnavailable",
+]
+
+
+class CredentialsRefused(Exception):
+    """The store will not give a role's credentials; the text says which role's, and what the store said."""
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be asked for now; the text says why."""
 
 
 class Location(Struct, frozen=True):
@@ -44,3 +61,27 @@ class ScopedCredentials(Protocol):
 
     def mint_service(self, account: str, region: str, expires_at: float) -> ScopedKeys:
         """Credentials with which a built-in worker reaches what its account owns."""
+
+
+class RoleCredentials(Protocol):
+    """Credentials of roles at a store that is not this server's own. Its answers are never kept.
+
+    The first role is assumed with the server's own credentials, each further one with those of the role before. All methods
+    raise CredentialsRefused or StoreUnavailable.
+    """
+
+    async def mint(self, scope: Scope, roles: tuple[str, ...]) -> ScopedKeys:
+        """Credentials of the last role for one job's objects and nothing else."""
+
+    async def mint_service(self, account: str, job_id: str, roles: tuple[str, ...]) -> ScopedKeys:
+        """Credentials of the last role, with which a built-in worker reaches what that role may."""
+
+
+class ObjectLooks(Protocol):
+    """Looks at objects of a store that does not tell of their changes."""
+
+    async def newest(self, place: Location, account: str, roles: tuple[str, ...]) -> str | None:
+        """What names the current version of an object, seen with the credentials of the last role; None if there is no object.
+
+        Raises CredentialsRefused, also if that role may not see the object, or StoreUnavailable.
+        """

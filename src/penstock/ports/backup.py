@@ -13,9 +13,11 @@ from penstock.core.model import Pipeline
 __all__ = [
     "BACKUP_BUCKET",
     "Backup",
+    "BackupElsewhere",
     "BackupInProgress",
     "BackupKeys",
     "Backups",
+    "DatabaseFault",
     "Filling",
     "Manifest",
     "Row",
@@ -33,8 +35,16 @@ class UnlikeTable(Exception):
     """Rows do not fit the table that they are for; the text says why."""
 
 
+class DatabaseFault(Exception):
+    """A database cannot be read or filled; the text says why."""
+
+
 class BackupInProgress(Exception):
     """One backup at a time."""
+
+
+class BackupElsewhere(Exception):
+    """Its bytes are where this server cannot reach them; the text names the machine that has them."""
 
 
 class Manifest(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,16 +96,20 @@ class Backup(Struct, frozen=True, kw_only=True):
 
 
 class Backups(Protocol):
-    """The backups of this server. Those that nobody fetches or deletes go by themselves after a day."""
+    """The backups of this server and of those that share its database. Those that nobody fetches or deletes go by themselves
+    after a day."""
 
     async def begin(self, *, with_artifacts: bool, with_keys: bool) -> Backup:
         """Begin to make one, of a moment from now on. Raises BackupInProgress."""
 
     async def find(self, backup_id: str, wait_seconds: float) -> Backup | None:
-        """How it stands, once it is no longer in progress or the time is over."""
+        """How it stands, once it is no longer in progress or the time is over. Raises BackupElsewhere."""
 
     async def delete(self, backup_id: str) -> None:
         """Stop making it, or delete its object; one that is not there is fine."""
+
+    async def sweep(self, now: float) -> None:
+        """Delete those that nobody came for."""
 
 
 class Snapshot(Protocol):

@@ -21,6 +21,7 @@ __all__ = [
 # In the order in which they are gone through: the rest is made of what versions hold.
 Place = Literal[
     "fingerprint_key",
+    "root_keys",
     "access_keys",
     "webhook_tokens",
     "webhook_secrets",
@@ -35,6 +36,7 @@ PLACES: tuple[Place, ...] = get_args(Place)
 # What the texts of each place are sealed for.
 CONTEXTS: dict[Place, bytes] = {
     "fingerprint_key": secrets.FINGERPRINT_KEY,
+    "root_keys": secrets.ACCESS_KEY_SECRET,
     "access_keys": secrets.ACCESS_KEY_SECRET,
     "webhook_tokens": secrets.WEBHOOK_TOKEN,
     "webhook_secrets": secrets.WEBHOOK_SECRET,

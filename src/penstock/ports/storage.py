@@ -23,9 +23,11 @@ from penstock.core.model import (
     PipelineVersion,
     RuleRun,
 )
+from penstock.ports.history import HistoryReads, HistoryWrites
 from penstock.ports.partners import PartnerReads, PartnerWrites
 from penstock.ports.principals import PrincipalReads, PrincipalWrites
 from penstock.ports.sealed import SealedReads, SealedWrites
+from penstock.ports.watches import LookWrites, Watch
 from penstock.ports.webhooks import WebhookReads, WebhookWrites
 
 __all__ = [
@@ -289,23 +291,13 @@ class SourceRevision(Struct, frozen=True):
     at: float
 
 
-class Watch(Struct, frozen=True):
-    """A source action that starts its pipeline when an object changes."""
-
-    account: str
-    bucket: str
-    object_key: str
-    pipeline_id: str
-    action: str
-
-
 class LogLine(Struct, frozen=True):
     number: int
     at: float
     text: str
 
 
-class Reader(Protocol):
+class Reader(HistoryReads, Protocol):
     """What was committed. Lists are in key order after `after`, at most `rows_max` rows."""
 
     @property
@@ -378,6 +370,8 @@ class Reader(Protocol):
 
     async def next_due_at(self) -> float | None: ...
 
+    async def next_look_at(self) -> float | None: ...
+
     async def action_type(self, type_key: str) -> ActionTypeRow | None: ...
 
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
@@ -388,7 +382,7 @@ class Reader(Protocol):
     async def log(self, account: str, run_id: str, after: int, rows_max: int) -> list[LogLine]: ...
 
 
-class Transaction(Protocol):
+class Transaction(HistoryWrites, Protocol):
     """Reads see what this transaction has written. Writes of a status assert the status that they expect."""
 
     @property
@@ -402,6 +396,9 @@ class Transaction(Protocol):
 
     @property
     def principals(self) -> PrincipalWrites: ...
+
+    @property
+    def looks(self) -> LookWrites: ...
 
     def part(self) -> AbstractContextManager[None]:
         """A part of the transaction: what raises within it leaves nothing of the part, and the rest stands."""

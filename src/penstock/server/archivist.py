@@ -26,8 +26,9 @@ from msgspec import Struct
 
 from penstock import __version__
 from penstock.artifacts.files import LocalFiles, NewFile
-from penstock.ports.backup import Manifest, Row, Snapshot
+from penstock.ports.backup import DatabaseFault, Manifest, Row, Snapshot
 from penstock.server.archive import FORMAT, MANIFEST, Archive, write_table
+from penstock.server.settings import is_postgres
 from penstock.storage.sqlite.backup import SqliteSnapshot
 
 __all__ = ["TOLD", "Order", "Written"]
@@ -44,7 +45,7 @@ NICENESS = 10
 
 
 class Order(Struct, frozen=True):
-    """What to back up. `database` and `artifacts` are paths; `taken_at` is the server's time."""
+    """What to back up. `database` is a path, or the address of a PostgreSQL; `taken_at` is the server's time."""
 
     database: str
     artifacts: str
@@ -52,6 +53,10 @@ class Order(Struct, frozen=True):
     account: str
     region: str
     taken_at: float
+
+    def __repr__(self) -> str:
+        # The address may hold a password.
+        return f"Order(artifacts={self.artifacts!r}, taken_at={self.taken_at!r})"
 
 
 class Written(Struct, frozen=True):
@@ -122,11 +127,11 @@ def _mebibytes(size: int) -> str:
 
 
 def write_archive(order: Order) -> Written:
-    """All of it. Raises NoRoom, OSError or sqlite3.Error, and has left nothing then."""
+    """All of it. Raises NoRoom, OSError, sqlite3.Error or DatabaseFault, and has left nothing then."""
     root = Path(order.artifacts)
     files = LocalFiles(root)
     with ExitStack() as stack:
-        with closing(SqliteSnapshot(Path(order.database))) as snapshot:
+        with closing(_snapshot(order.database)) as snapshot:
             tables = [_dump(snapshot, name, root, stack) for name in snapshot.tables()]
             named = sorted(snapshot.files()) if order.with_artifacts else []
             schema, in_flight, dialect = snapshot.schema, snapshot.in_flight, snapshot.dialect
@@ -148,6 +153,14 @@ def write_archive(order: Order) -> Written:
         )
         check_room(files.folder, sum(sizes.values()) + sum(table.file.tell() for table in tables))
         return _assembled(files, manifest, tables, sizes)
+
+
+def _snapshot(database: str) -> Snapshot:
+    if not is_postgres(database):
+        return SqliteSnapshot(Path(database))
+    from penstock.storage.postgres.backup import PostgresSnapshot
+
+    return PostgresSnapshot(database)
 
 
 def _dump(snapshot: Snapshot, name: str, folder: Path, stack: ExitStack) -> _Table:
@@ -205,7 +218,7 @@ def main() -> int:
         written = write_archive(order)
     except Orphaned:
         return 1
-    except NoRoom as problem:
+    except (NoRoom, DatabaseFault) as problem:
         return _complain(str(problem))
     except sqlite3.Error as problem:
         return _complain(f"the database {order.database} cannot be read: {problem}")

@@ -30,6 +30,7 @@ from penstock.ports.objects import (
     Deletion,
     KeyRange,
     ObjectCatalogue,
+    ObjectName,
     ObjectRow,
     Refused,
 )
@@ -103,6 +104,11 @@ class LocalBackups:
             making.task.cancel()
             await asyncio.wait([making.task])
         await self._remove([f"{backup_id}.tar"])
+
+    async def has_bytes(self, backup: Backup) -> bool:
+        """Whether its archive can be read here, whoever has made it."""
+        row = await self._catalogue.find_object(ObjectName(self._order.account, BACKUP_BUCKET, backup.object_key))
+        return row is not None and await asyncio.to_thread(self._files.has, row.file)
 
     async def sweep(self, now: float) -> None:
         """Delete those that nobody came for."""

@@ -8,11 +8,14 @@ from penstock.core import limits
 from penstock.operations import jobs, logs
 from penstock.operations.call import Call, Environment
 from penstock.operations.own_types import PutJobLogInput
+from penstock.operations.work import roles_of_job
+from penstock.ports.artifacts import CredentialsRefused, RoleCredentials, ScopedKeys, StoreUnavailable
 from penstock.ports.identity import Principal
 from penstock.wire import types as wire
 from penstock.wire.arn import parse
 from penstock.wire.errors import InvalidNonceException, JobNotFoundException
-from penstock.worker import Continue, Failure, Offer, Success, failure_input, success_input
+from penstock.worker import Continue, Failure, JobError, Offer, Success, failure_input, success_input
+from penstock.worker.board import ObjectStore
 
 __all__ = ["DirectBoard"]
 
@@ -20,14 +23,28 @@ __all__ = ["DirectBoard"]
 class DirectBoard:
     """Same operations, same states, same timeouts as over the wire. Its jobs carry the server's lease."""
 
-    def __init__(self, environment: Environment, endpoint_url: str, account: str, region: str) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        endpoint_url: str,
+        account: str,
+        region: str,
+        *,
+        object_store: ObjectStore | None = None,
+    ) -> None:
+        """`object_store` is where artifacts and other objects are, if not here."""
         principal = Principal(_service_arn(account), account, "service", "")
         self._call = Call(principal, account, region, environment)
         self._endpoint_url = endpoint_url
+        self._object_store = object_store or ObjectStore(endpoint_url)
 
     @property
     def endpoint_url(self) -> str | None:
         return self._endpoint_url
+
+    @property
+    def object_store(self) -> ObjectStore:
+        return self._object_store
 
     def _for(self, offer: Offer, continue_seconds: float | None = None) -> Call:
         """A call in the partition of the job's account."""
@@ -60,15 +77,27 @@ class DirectBoard:
         details = answer.job_details
         return details.data.artifact_credentials if details is not None and details.data is not None else None
 
-    async def service_credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:
+    async def service_credentials(self, offer: Offer, service: str) -> wire.AWSSessionCredentials | None:
         environment = self._call.environment
-        expires_at = environment.clock.now() + limits.JOB_CREDENTIALS_SECONDS
-        keys = environment.credentials.mint_service(offer.account, offer.region, expires_at)
+        if service == "s3" and environment.outer is not None:
+            keys = await self._keys_of_role(offer, environment.outer)
+        else:
+            expires_at = environment.clock.now() + limits.JOB_CREDENTIALS_SECONDS
+            keys = environment.credentials.mint_service(offer.account, offer.region, expires_at)
         return wire.AWSSessionCredentials(
             access_key_id=keys.access_key_id,
             secret_access_key=keys.secret_access_key,
             session_token=keys.session_token,
         )
+
+    async def _keys_of_role(self, offer: Offer, outer: RoleCredentials) -> ScopedKeys:
+        """An action touches other objects than artifacts under its role, as at the service."""
+        try:
+            return await outer.mint_service(offer.account, offer.id, await roles_of_job(self._for(offer), offer.id))
+        except CredentialsRefused as problem:
+            raise JobError(str(problem), "PermissionError") from problem
+        except StoreUnavailable as problem:
+            raise JobError(str(problem), "SystemUnavailable") from problem
 
     async def succeed(self, offer: Offer, result: Success | Continue) -> None:
         pause = result.after_seconds if isinstance(result, Continue) else None

@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from penstock import __version__
 from penstock.artifacts.files import sweep
 from penstock.artifacts.holding import HoldingFiles
 from penstock.auth import policy
 from penstock.auth.door import make_door
-from penstock.auth.key_file import open_sealer
+from penstock.auth.key_file import open_sealer, text_of
 from penstock.auth.seal import Sealer
 from penstock.auth.sessions import Sessions
 from penstock.console.page import Console
@@ -37,19 +38,23 @@ from penstock.http.sts import Sts
 from penstock.http.throttle import Throttle
 from penstock.operations.call import ACCESS_KEY_SECRET, Environment
 from penstock.operations.polls import Polls
-from penstock.ports.backup import BackupKeys
+from penstock.ports.backup import BackupKeys, Backups
 from penstock.ports.git_host import GitHost
-from penstock.ports.identity import AccessKey, Principal
+from penstock.ports.identity import AccessKey, Door, Principal
 from penstock.ports.objects import ObjectCatalogue
 from penstock.ports.principals import PrincipalRow
+from penstock.ports.server_secrets import ROOT_KEYS
 from penstock.ports.storage import Reader
 from penstock.server.archivist import Order
 from penstock.server.backups import LocalBackups
 from penstock.server.clock import SystemClock, UuidIds
-from penstock.server.credentials import RootKeys, load_root_keys
+from penstock.server.credentials import RootKeys, load_root_keys, opened_root_keys, sealed_root_keys
 from penstock.server.database import Database, DatabaseStorage, ServerWakeup, open_database
 from penstock.server.ground import check_finished
+from penstock.server.outer import Outer, open_outer
 from penstock.server.settings import Settings
+from penstock.server.shared_backups import SharedBackups
+from penstock.server.workplace import folder_of
 from penstock.storage.catalogue import Commit
 from penstock.storage.statements import Statements
 from penstock.storage.writing import Writing
@@ -58,7 +63,6 @@ from penstock.worker import Provider, ProviderSettings
 __all__ = ["Installation", "compose"]
 
 T = TypeVar("T")
-_ROOT_KEYS = "root access key"
 log = logging.getLogger("penstock.server")
 
 
@@ -100,6 +104,7 @@ class Installation(Struct):
     providers: list[Provider]
     throttle: Throttle
     sweep: Callable[[float], "asyncio.Future[int]"]
+    outer: Outer | None = None
     is_serving: bool = True
 
 
@@ -114,19 +119,13 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
     sealer = _sealer(settings, database)
     root = _root_keys(settings, database, sealer)
     clock, sessions = SystemClock(database.clock_ahead_seconds), Sessions(sealer)
-    door = make_door(
-        settings.auth,
-        keys=StoredKeys(storage.reader, sealer),
-        sessions=sessions,
-        clock=clock,
-        roots=[_root_key(settings.account_id, root)],
-        region=settings.region,
-    )
-    providers = _providers(settings, executor)
+    door = _door(settings, StoredKeys(storage.reader, sealer), sessions, root=root, clock=clock)
+    providers = _providers(settings, executor, folder_of(settings.data_dir, server_id))
+    outer = open_outer(settings.outer_store, clock)
     committer = Committer(storage, wakeup, clock, UuidIds(), _served(providers))
     catalogue = storage.catalogue(_object_commits(committer))
     files, metrics = HoldingFiles(settings.artifacts), Metrics()
-    backups = _backups(settings, files, catalogue, clock)
+    backups = _backups(settings, database, sealer, files=files, catalogue=catalogue, clock=clock)
     environment = Environment(
         reader=storage.reader,
         committer=committer,
@@ -145,6 +144,7 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         root_url=root_url,
         git_host=git_host,
         backups=backups,
+        outer=outer.roles if outer is not None else None,
     )
     throttle = Throttle(settings.requests_per_second)
     installation = Installation(
@@ -155,13 +155,27 @@ def compose(settings: Settings, executor: str, url: str) -> Installation:
         clock=clock,
         environment=environment,
         app=_unbuilt,
-        api=Api(environment, metrics, throttle, needs_tasks=settings.is_shared),
+        api=Api(environment, metrics, throttle),
         providers=providers,
         throttle=throttle,
         sweep=lambda now: asyncio.ensure_future(_sweep(files, catalogue, backups, now)),
+        outer=outer,
     )
-    installation.app = _doors(installation, metrics, S3Surface(door, catalogue, files, clock, throttle=throttle))
+    elsewhere = outer.sentence if outer is not None else ""
+    surface = S3Surface(door, catalogue, files, clock, throttle=throttle, elsewhere=elsewhere)
+    installation.app = _doors(installation, metrics, surface)
     return installation
+
+
+def _door(settings: Settings, keys: StoredKeys, sessions: Sessions, *, root: RootKeys, clock: SystemClock) -> Door:
+    return make_door(
+        settings.auth,
+        keys=keys,
+        sessions=sessions,
+        clock=clock,
+        roots=[_root_key(settings.account_id, root)],
+        region=settings.region,
+    )
 
 
 def _served(providers: list[Provider]) -> frozenset[str]:
@@ -170,28 +184,44 @@ def _served(providers: list[Provider]) -> frozenset[str]:
     return frozenset(f"{kind.owner}/{kind.category}/{kind.provider}/{kind.version}" for kind in kinds)
 
 
-async def _sweep(files: HoldingFiles, catalogue: ObjectCatalogue, backups: LocalBackups, now: float) -> int:
+async def _sweep(files: HoldingFiles, catalogue: ObjectCatalogue, backups: Backups, now: float) -> int:
     await backups.sweep(now)
     return await sweep(files, catalogue, now)
 
 
-def _backups(settings: Settings, files: HoldingFiles, catalogue: ObjectCatalogue, clock: SystemClock) -> LocalBackups:
+def _backups(
+    settings: Settings,
+    database: Database,
+    sealer: Sealer,
+    *,
+    files: HoldingFiles,
+    catalogue: ObjectCatalogue,
+    clock: SystemClock,
+) -> Backups:
     order = Order(
-        database=str(settings.database.absolute()),
+        database=settings.database_url if settings.is_shared else str(settings.database.absolute()),
         artifacts=str(settings.artifacts.absolute()),
         with_artifacts=True,
         account=settings.account_id,
         region=settings.region,
         taken_at=0.0,
     )
-    return LocalBackups(order, partial(_backup_keys, settings), files=files, catalogue=catalogue, clock=clock)
+    keys = partial(_backup_keys, settings, database)
+    own = LocalBackups(order, keys, files=files, catalogue=catalogue, clock=clock)
+    if database.shared is None:
+        return own
+    return SharedBackups(own, database.shared.notes, vault=sealer, clock=clock)
 
 
-def _backup_keys(settings: Settings) -> BackupKeys:
+def _backup_keys(settings: Settings, database: Database) -> BackupKeys:
     """What opens the secrets, as it lies in files; a key from the environment lies in none."""
     credentials = (settings.data_dir / "credentials").read_text(encoding="utf-8")
-    path = None if _key_in_environment() else settings.key_file or settings.data_dir / "key"
-    return BackupKeys(credentials, path.read_text(encoding="ascii") if path is not None else None)
+    if _key_in_environment():
+        return BackupKeys(credentials)
+    if database.shared is not None and settings.key_file is None:
+        return BackupKeys(credentials, text_of(database.shared.keys.load()))
+    path = settings.key_file or settings.data_dir / "key"
+    return BackupKeys(credentials, path.read_text(encoding="ascii"))
 
 
 async def _unbuilt(*_: object) -> None:
@@ -235,11 +265,8 @@ def _root_keys(settings: Settings, database: Database, sealer: Sealer) -> RootKe
     found = load_root_keys(settings.data_dir, None)
     if database.shared is None:
         return found
-    agreed = sealer.open(
-        database.shared.agree(_ROOT_KEYS, sealer.seal(json.encode(found).decode(), ACCESS_KEY_SECRET)),
-        ACCESS_KEY_SECRET,
-    )
-    return load_root_keys(settings.data_dir, json.decode(agreed, type=RootKeys))
+    agreed = opened_root_keys(sealer, database.shared.agree(ROOT_KEYS, sealed_root_keys(sealer, found)))
+    return load_root_keys(settings.data_dir, agreed)
 
 
 def _root_key(account: str, root: RootKeys) -> AccessKey:
@@ -247,10 +274,10 @@ def _root_key(account: str, root: RootKeys) -> AccessKey:
     return AccessKey(root.access_key_id, root.secret_access_key, principal)
 
 
-def _providers(settings: Settings, executor: str) -> list[Provider]:
+def _providers(settings: Settings, executor: str, work_dir: Path) -> list[Provider]:
     """The workers that come with the server, and those of packages that are installed beside it."""
     hidden = (settings.data_dir.resolve(), settings.database.resolve().parent, settings.artifacts.resolve())
-    offered = ProviderSettings(executor=executor, work_dir=settings.data_dir / "work", hidden_dirs=hidden)  # type: ignore[arg-type]
+    offered = ProviderSettings(executor=executor, work_dir=work_dir, hidden_dirs=hidden)  # type: ignore[arg-type]
     found = (_provider(entry, offered) for entry in entry_points(group="penstock.providers"))
     return [provider for provider in found if provider is not None]
 

@@ -5,14 +5,28 @@ import configparser
 import fcntl
 import os
 import secrets
+import time
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Address", "LeftAddress", "RootKeys", "load_root_keys", "read_address", "read_root_keys"]
+from penstock.ports.secrets import ACCESS_KEY_SECRET, Vault
+
+__all__ = [
+    "Address",
+    "LeftAddress",
+    "RootKeys",
+    "load_root_keys",
+    "opened_root_keys",
+    "read_address",
+    "read_root_keys",
+    "sealed_root_keys",
+]
 
 _PROFILE = "default"
+# Whoever looks for a server has the lock for an instant.
+LOCK_SECONDS_MAX = 0.5
 
 
 class RootKeys(Struct, frozen=True):
@@ -56,21 +70,61 @@ def read_root_keys(data_dir: Path) -> RootKeys:
         raise ValueError(f"the root credentials {path} cannot be read: {problem}") from None
 
 
+def sealed_root_keys(vault: Vault, keys: RootKeys) -> str:
+    """The keys as servers that share a database keep them there."""
+    return vault.seal(msgspec.json.encode(keys).decode(), ACCESS_KEY_SECRET)
+
+
+def opened_root_keys(vault: Vault, sealed: str) -> RootKeys:
+    """ValueError if they were sealed by another key."""
+    return msgspec.json.decode(vault.open(sealed, ACCESS_KEY_SECRET), type=RootKeys)
+
+
 class LeftAddress:
     """An address left for the command line, good for as long as its server lives.
 
-    A lock beside it says so: it dies with the server, while a process number may live on in another process.
+    A lock beside it says so: it dies with the server, while a process number may live on in another process. While it is
+    held, no other server uses the data directory.
     """
 
-    def __init__(self, data_dir: Path, address: Address) -> None:
-        self._file = data_dir / "server.json"
-        self._lock = os.open(data_dir / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir, self._file = data_dir, data_dir / "server.json"
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Take the data directory. Raises ValueError, with a sentence, if a server that runs has it."""
+        lock = os.open(self._data_dir / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait_for(lock)
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
+        self.forget()
+
+    def _wait_for(self, lock: int) -> None:
+        give_up_at = time.monotonic() + LOCK_SECONDS_MAX
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    raise ValueError(f"another penstock server uses the data directory {self._data_dir}") from None
+                time.sleep(0.01)
+            else:
+                return
+
+    def leave(self, address: Address) -> None:
         _write_private(self._file, msgspec.json.encode(address).decode())
 
     def forget(self) -> None:
         self._file.unlink(missing_ok=True)
-        os.close(self._lock)
+
+    def close(self) -> None:
+        """Let others have the data directory."""
+        if self._lock is not None:
+            self.forget()
+            os.close(self._lock)
 
 
 def read_address(data_dir: Path) -> Address:

@@ -11,11 +11,12 @@ from penstock.ports.objects import ObjectCatalogue
 from penstock.ports.storage import Storage
 from penstock.ports.wakeup import Wakeup
 from penstock.server.settings import Settings, SettingsError
+from penstock.server.shared_backups import Notes
 from penstock.storage.catalogue import Commit
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.wakeup.local import LocalWakeup
 
-__all__ = ["Database", "DatabaseStorage", "ServerWakeup", "Shared", "open_database"]
+__all__ = ["Database", "DatabaseStorage", "ServerWakeup", "Shared", "check_driver", "open_database"]
 
 T = TypeVar("T")
 TURN_SECONDS = 0.0002
@@ -33,10 +34,11 @@ class ServerWakeup(Wakeup, Protocol):
 
 
 class Shared(Struct):
-    """What servers have in common that share a database: the store of their keys, and how they agree on a secret text."""
+    """What servers have in common that share a database: keys, how they agree on a secret text, and notes on backups."""
 
     keys: KeyStore
     agree: Callable[[str, str], str]
+    notes: Notes
 
 
 class Database(Struct):
@@ -55,11 +57,16 @@ def open_database(settings: Settings, server_id: str) -> Database:
     return Database(SqliteStorage(settings.database, server_id=server_id), LocalWakeup())
 
 
-def _postgres(url: str, server_id: str) -> Database:
+def check_driver() -> None:
+    """Raises SettingsError if what speaks to PostgreSQL is not installed."""
     try:
         import psycopg_pool  # noqa: F401 - whoever has this one has the other
     except ImportError:
         raise SettingsError("--database-url postgresql://… needs more: pip install 'penstock[postgres]'") from None
+
+
+def _postgres(url: str, server_id: str) -> Database:
+    check_driver()
     # What speaks to PostgreSQL takes a while to load, and most servers have a file.
     from penstock.storage.postgres.adapter import PostgresStorage
     from penstock.storage.postgres.server_secrets import PostgresKeys, ServerSecrets
@@ -69,5 +76,5 @@ def _postgres(url: str, server_id: str) -> Database:
     # as well, which takes 5 ms unless told otherwise.
     sys.setswitchinterval(TURN_SECONDS)
     storage, secrets = PostgresStorage(url, server_id=server_id), ServerSecrets(url)
-    shared = Shared(PostgresKeys(secrets), secrets.agree)
+    shared = Shared(PostgresKeys(secrets), secrets.agree, secrets)
     return Database(storage, PostgresWakeup(url), shared, storage.clock_ahead_seconds)

@@ -15,7 +15,7 @@ from penstock.server.credentials import Address, LeftAddress
 from penstock.server.settings import Settings
 from penstock.server.tls import certificate_of
 
-__all__ = ["Front"]
+__all__ = ["Front", "Port", "Tidings"]
 
 log = logging.getLogger("penstock.server")
 
@@ -24,74 +24,37 @@ LOOPBACK = "127.0.0.1"
 RESERVED_FILES = 256
 
 
-class Front:
-    """The port, bound from the start on; `url` is what this machine reaches it by.
+class Port:
+    """The port, bound from the start on, and its certificate; `url` is what this machine reaches it by.
 
-    With TLS there is a second, plain one for the server's own workers, on the loopback address and of a number that nobody
-    else is told: they need not trust the certificate, whoever signed it and whatever name it is made out to.
+    Several servers may accept connections on it, each in a process of its own that was forked from the one that bound it.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Raises OSError if the address is taken, SettingsError if the certificate is not good."""
         self._settings = settings
-        self._certificate = certificate_of(settings)
-        self._sockets = ExitStack()
-        self._listeners: list[Listener] = []
-        self._listening = self._bind(settings.host, settings.port)
-        self._own = None if self._certificate is None else self._bind(LOOPBACK, 0)
+        self.certificate = certificate_of(settings)
+        self.socket = bind(settings.host, settings.port)
         self.url = self._url(self._reachable_host())
-        self.worker_url = self.url if self._own is None else f"http://{LOOPBACK}:{self._own.getsockname()[1]}"
 
-    def __enter__(self) -> "Front":
+    def __enter__(self) -> "Port":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sockets.close()
+        self.close()
 
-    async def open(self, installation: Installation) -> LeftAddress:
-        """Accept connections, and say so."""
-        settings, connections_max = self._settings, _make_room(self._settings.connections_max)
-        listener = Listener(
-            installation.app,
-            installation.api,
-            connections_max=connections_max,
-            throttle=installation.throttle,
-            cors=Cors(settings.cors_origin) if settings.cors_origin else None,
-        )
-        self._listeners = [listener]
-        await listener.open(self._listening, None if self._certificate is None else self._certificate.context)
-        if self._own is not None:
-            self._listeners.append(Listener(installation.app, installation.api, connections_max=connections_max))
-            await self._listeners[-1].open(self._own)
-        if self._certificate is not None:
-            listener.loop.add_signal_handler(signal.SIGHUP, self._certificate.reload)
-        elif not settings.is_loopback:
-            log.warning(
-                "on %s everybody on the way can read what is sent, secrets among it: give --tls-cert and --tls-key, or let "
-                "a proxy that speaks TLS stand in front",
-                settings.host,
-            )
-        return self._announce()
+    def close(self) -> None:
+        """Listen no more, as far as this process goes."""
+        self.socket.close()
 
-    async def drain(self, seconds_max: float) -> None:
-        """Accept nothing more, and let connections end."""
-        for listener in self._listeners:
-            await listener.drain(seconds_max)
-
-    def _bind(self, host: str, port: int) -> socket:
-        # With the protocol named, the event loop turns off the delay that gathers small packets.
-        bound = self._sockets.enter_context(socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM, IPPROTO_TCP))
-        bound.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-        except OSError:
-            self._sockets.close()
-            raise
-        return bound
+    @property
+    def spoken_url(self) -> str:
+        """The address as people gave it."""
+        return self._url(self._host())
 
     def _url(self, host: str) -> str:
-        scheme = "http" if self._certificate is None else "https"
-        return f"{scheme}://{host}:{self._listening.getsockname()[1]}"
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://{host}:{self.socket.getsockname()[1]}"
 
     def _host(self) -> str:
         return f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
@@ -100,15 +63,102 @@ class Front:
         """What clients on this machine call the host."""
         host = self._host()
         local = {"0.0.0.0": LOOPBACK, "[::]": "[::1]"}.get(host, host)  # noqa: S104 - these mean every address
-        return local if self._certificate is None else self._certificate.name_for(local)
+        return local if self.certificate is None else self.certificate.name_for(local)
 
-    def _announce(self) -> LeftAddress:
-        """Say where the server listens, to the command line and to people."""
-        url = self._url(self._host())
-        left = LeftAddress(self._settings.data_dir, Address(self.url, self._settings.region, os.getpid()))
+
+class Tidings:
+    """Says where the server listens, to the command line and to people, and takes it back when it ends."""
+
+    def __init__(self, settings: Settings, port: Port, left: LeftAddress) -> None:
+        self._settings = settings
+        self._port = port
+        self._left = left
+
+    def claim(self) -> None:
+        """Take the data directory. Raises ValueError, with a sentence, if a server that runs has it."""
+        self._left.claim()
+
+    def tell(self) -> None:
+        """Requests are accepted."""
+        settings, url = self._settings, self._port.spoken_url
+        if self._port.certificate is None and not settings.is_loopback:
+            log.warning(
+                "on %s everybody on the way can read what is sent, secrets among it: give --tls-cert and --tls-key, or let "
+                "a proxy that speaks TLS stand in front",
+                settings.host,
+            )
+        self._left.leave(Address(self._port.url, settings.region, os.getpid()))
         sys.stdout.write(f"penstock listening on {url}\nconsole: {url}/_penstock/console/\n")
         sys.stdout.flush()
-        return left
+
+    def take_back(self) -> None:
+        """Soon they are not."""
+        self._left.forget()
+
+
+class Front:
+    """A server at its port.
+
+    With TLS there is a second, plain one for the server's own workers, on the loopback address and of a number that nobody
+    else is told: they need not trust the certificate, whoever signed it and whatever name it is made out to.
+    """
+
+    def __init__(self, settings: Settings, port: Port) -> None:
+        self._settings = settings
+        self._port = port
+        self._sockets = ExitStack()
+        self._listeners: list[Listener] = []
+        self._own = None if port.certificate is None else self._sockets.enter_context(bind(LOOPBACK, 0))
+        self.url = port.url
+        self.worker_url = self.url if self._own is None else f"http://{LOOPBACK}:{self._own.getsockname()[1]}"
+
+    def __enter__(self) -> "Front":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sockets.close()
+
+    async def open(self, installation: Installation) -> None:
+        """Accept connections."""
+        settings, certificate = self._settings, self._port.certificate
+        connections_max = _make_room(settings.connections_max)
+        listener = Listener(
+            installation.app,
+            installation.api,
+            connections_max=connections_max,
+            throttle=installation.throttle,
+            cors=Cors(settings.cors_origin) if settings.cors_origin else None,
+        )
+        self._listeners = [listener]
+        await listener.open(self._port.socket, None if certificate is None else certificate.context)
+        if self._own is not None:
+            self._listeners.append(Listener(installation.app, installation.api, connections_max=connections_max))
+            await self._listeners[-1].open(self._own)
+        if certificate is not None:
+            listener.loop.add_signal_handler(signal.SIGHUP, certificate.reload)
+
+    def part(self) -> None:
+        """Ask clients to make their next connections, which somebody else may accept."""
+        for listener in self._listeners:
+            listener.part()
+
+    async def drain(self, seconds_max: float) -> None:
+        """Accept nothing more, and let connections end."""
+        for listener in self._listeners:
+            await listener.drain(seconds_max)
+
+
+def bind(host: str, port: int) -> socket:
+    """Raises OSError if the address is taken, or none of this machine's."""
+    # With the protocol named, the event loop turns off the delay that gathers small packets.
+    bound = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM, IPPROTO_TCP)
+    bound.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _make_room(connections_max: int) -> int:

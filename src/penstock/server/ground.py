@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from penstock.server.settings import Settings
 
-__all__ = ["Ground", "NotEmpty", "Place", "begin", "check_finished", "marked"]
+__all__ = ["Ground", "NotEmpty", "Place", "begin", "check_finished", "key_file_of", "marked"]
 
 MARK = "restoring"
 LIST = "list.json"
@@ -29,9 +29,12 @@ class NotEmpty(Exception):
 
 
 class Place(Struct, frozen=True):
-    """Something that is made as `draft` and becomes `final` by a new name."""
+    """Something that is made as `draft` and becomes `final` by a new name.
 
-    final: Path
+    Without one it only passes: it goes from there into a database.
+    """
+
+    final: Path | None
     draft: Path
 
 
@@ -61,16 +64,20 @@ class Ground(Struct, frozen=True):
     def of(cls, settings: Settings, *, with_artifacts: bool, has_key: bool) -> "Ground":
         """The places that the settings name. A key that is there already has none."""
         data_dir, artifacts = settings.data_dir.absolute(), settings.artifacts.absolute()
-        key, database = (settings.key_file or data_dir / "key").absolute(), settings.database.absolute()
+        key, passing = key_file_of(settings), data_dir / MARK
         return cls(
             data_dir=data_dir,
-            database=Place(database, _beside(database)),
+            database=_renamed(settings.database.absolute())
+            if not settings.is_shared
+            else Place(None, passing / "rows.db"),
             # Read by a function that knows its name, so it has that from the beginning.
             credentials=Place(data_dir / "credentials", data_dir / MARK / "credentials"),
-            key=None if has_key else Place(key, _beside(key)),
-            objects=Place(artifacts / "objects", _beside(artifacts / "objects")) if with_artifacts else None,
+            key=None if has_key else _renamed(key) if key is not None else Place(None, passing / "key"),
+            objects=_renamed(artifacts / "objects") if with_artifacts else None,
             # A key that was put there before, and artifacts that were copied apart.
-            kept=frozenset(path.name for path in (key, artifacts) if path.parent == data_dir) | ALWAYS_THERE | {MARK},
+            kept=frozenset(path.name for path in (key, artifacts) if path is not None and path.parent == data_dir)
+            | ALWAYS_THERE
+            | {MARK},
         )
 
     def give_names(self) -> None:
@@ -78,13 +85,26 @@ class Ground(Struct, frozen=True):
         # One call for all of the files: one for each takes minutes where there are many.
         os.sync()
         for place in self.places:
-            if place.draft.exists():
+            if place.final is not None and place.draft.exists():
                 place.draft.rename(place.final)
                 _sync_folder(place.final.parent)
 
+    def clear_passing(self) -> None:
+        """Remove what has gone into a database."""
+        for place in self.places:
+            if place.final is None:
+                place.draft.unlink(missing_ok=True)
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{MARK}")
+
+def key_file_of(settings: Settings) -> Path | None:
+    """Where the key lies, unless it is kept in the database."""
+    if settings.is_shared and settings.key_file is None:
+        return None
+    return (settings.key_file or settings.data_dir / "key").absolute()
+
+
+def _renamed(path: Path) -> Place:
+    return Place(path, path.with_name(f"{path.name}.{MARK}"))
 
 
 def check_finished(data_dir: Path) -> None:
@@ -148,14 +168,16 @@ def _check_empty(ground: Ground) -> None:
             f"the data directory {ground.data_dir} is not empty ({', '.join(there[:3])}): it takes an empty one"
         )
     for place in ground.places:
+        if place.final is None:
+            continue
         if place.final.is_file() or (place.final.is_dir() and any(place.final.iterdir())):
             raise NotEmpty(f"{place.final} is there already: a backup is never mixed with anything")
 
 
 def _write_list(ground: Ground) -> None:
-    paths = [path for place in ground.places for path in (place.draft, place.final)]
-    if ground.objects is not None and not ground.objects.final.parent.exists():
-        paths.append(ground.objects.final.parent)
+    paths = [path for place in ground.places for path in (place.draft, place.final) if path is not None]
+    if ground.objects is not None and not ground.objects.draft.parent.exists():
+        paths.append(ground.objects.draft.parent)
     with (ground.mark / LIST).open("wb") as file:
         file.write(msgspec.json.encode([str(path) for path in paths]))
         file.flush()

@@ -1,21 +1,24 @@
 """A server's life: start, serve, drain.
 
 open the database ─► offer lost jobs again ─► listen ─► workers ─► … signal ─► workers end ─► connections end ─► close
+
+Between the signal and the end of connections it goes on for a while if it was told to: it says that it is not healthy, and its
+answers end their connections, so that whoever sends it requests sends them elsewhere before anything is refused.
 """
 
 import asyncio
 import gc
 import logging
-import shutil
 import signal
 import sys
-from contextlib import suppress
-from typing import Any
+from contextlib import closing, suppress
+from typing import Any, Protocol
 
 from penstock.engine.duties.housekeeping import Housekeeping
 from penstock.engine.duties.key_ring import KeyRing
 from penstock.engine.duties.led import Led
 from penstock.engine.duties.resealing import Resealing
+from penstock.engine.duties.retention import Retention
 from penstock.engine.duties.timers import Timers
 from penstock.engine.leases import Leases, give_up
 from penstock.engine.run import Duty
@@ -24,11 +27,12 @@ from penstock.ports.storage import StorageLost
 from penstock.server.board import DirectBoard
 from penstock.server.compose import Installation, compose
 from penstock.server.executor import choose_executor
-from penstock.server.front import Front
+from penstock.server.front import Front, Port
 from penstock.server.settings import Settings
+from penstock.server.workplace import Workplace, folder_of
 from penstock.worker import Worker
 
-__all__ = ["serve"]
+__all__ = ["Teller", "serve"]
 
 log = logging.getLogger("penstock.server")
 
@@ -37,15 +41,29 @@ DRAIN_SECONDS = 7.0
 SLOTS = 8
 
 
-async def serve(settings: Settings) -> int:
-    """Run a server until a signal; returns the exit code. Raises what `Front` and `compose` raise."""
-    with Front(settings) as front:
+class Teller(Protocol):
+    """Whom a server tells that it accepts requests, and that it soon will not; and before, that it needs the data directory."""
+
+    def claim(self) -> None: ...
+
+    def tell(self) -> None: ...
+
+    def take_back(self) -> None: ...
+
+
+async def serve(settings: Settings, port: Port, teller: Teller, lifeline: int | None = None) -> int:
+    """Run a server until a signal; returns the exit code. Raises what `compose` raises, and `teller.claim`.
+
+    It ends as well once nobody holds the other end of `lifeline`, a pipe.
+    """
+    with Front(settings, port) as front:
         installation = compose(settings, choose_executor(settings), front.url)
         _tame_collector()
         _hush_clients()
-        stopping = _stop_signals()
+        stopping = _stop_signals(lifeline)
         try:
-            return await _run(installation, front, stopping)
+            teller.claim()
+            return await _run(installation, front, teller, stopping)
         finally:
             await installation.storage.close()
 
@@ -66,60 +84,89 @@ def _hush_clients() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _stop_signals() -> asyncio.Event:
+def _stop_signals(lifeline: int | None) -> asyncio.Event:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, _let_go, loop, lifeline, stopping)
     return stopping
 
 
-async def _run(installation: Installation, front: Front, stopping: asyncio.Event) -> int:
-    committing = asyncio.create_task(installation.committer.run())
-    reader, committer, clock = installation.storage.reader, installation.committer, installation.clock
-    resealing = Resealing(reader.sealed, committer, installation.environment.vault)
-    await resealing.prepare(clock.now())
-    duties = await _duties(installation, resealing)
-    background = [asyncio.create_task(run_duty(duty, clock, installation.wakeup)) for duty in duties]
-    address = await front.open(installation)
-    workers = _start_workers(installation, front.worker_url)
-    background += [asyncio.create_task(worker.run()) for worker in workers]
-    waiting = asyncio.create_task(stopping.wait())
-    ends: set[asyncio.Future[Any]] = {waiting, committer.failed}
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    lost_storage = committer.failed.result() if committer.failed.done() else None
-    installation.is_serving = False
-    address.forget()
-    if lost_storage is None:
-        await asyncio.gather(*(worker.stop(DRAIN_SECONDS) for worker in workers))
-    await _close(installation, front, background)
-    if lost_storage is None:
+def _let_go(loop: asyncio.AbstractEventLoop, lifeline: int, stopping: asyncio.Event) -> None:
+    loop.remove_reader(lifeline)
+    stopping.set()
+
+
+async def _run(installation: Installation, front: Front, teller: Teller, stopping: asyncio.Event) -> int:
+    committer = installation.committer
+    committing = asyncio.create_task(committer.run())
+    background = await _begin(installation)
+    await front.open(installation)
+    with closing(Workplace(folder_of(installation.settings.data_dir, installation.environment.server_id))):
+        workers = _workers(installation, front.worker_url)
+        background += [asyncio.create_task(worker.run()) for worker in workers]
+        teller.tell()
+        await _signal_or_loss(installation, stopping)
+        installation.is_serving = False
+        teller.take_back()
+        if not committer.failed.done():
+            await _part(installation, front, workers)
+        await _close(installation, front, background)
+    if not committer.failed.done():
         await give_up(installation.storage, committer, installation.environment.server_id.__eq__)
     committing.cancel()
     with suppress(asyncio.CancelledError):
         await committing
-    return _farewell(lost_storage)
+    return _farewell(committer.failed.result() if committer.failed.done() else None)
+
+
+async def _begin(installation: Installation) -> list["asyncio.Task[None]"]:
+    """Get the key and the database to know each other, and start what runs in the background."""
+    clock = installation.clock
+    resealing = Resealing(installation.storage.reader.sealed, installation.committer, installation.environment.vault)
+    await resealing.prepare(clock.now())
+    duties = await _duties(installation, resealing)
+    return [asyncio.create_task(run_duty(duty, clock, installation.wakeup)) for duty in duties]
+
+
+async def _signal_or_loss(installation: Installation, stopping: asyncio.Event) -> None:
+    """Return when the server is to end, or has lost its storage."""
+    waiting = asyncio.create_task(stopping.wait())
+    ends: set[asyncio.Future[Any]] = {waiting, installation.committer.failed}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _part(installation: Installation, front: Front, workers: list[Worker]) -> None:
+    """Go on for as long as others need to notice, while the server's own workers end their jobs."""
+    front.part()
+    noticed = asyncio.sleep(installation.settings.parting_seconds)
+    await asyncio.gather(noticed, *(worker.stop(DRAIN_SECONDS) for worker in workers))
 
 
 async def _duties(installation: Installation, resealing: Resealing) -> list[Duty]:
     storage, committer = installation.storage, installation.committer
     timers, housekeeping = Timers(storage.reader, committer), Housekeeping(installation.sweep)
+    looks = installation.outer.duties(storage.reader, committer) if installation.outer is not None else []
+    days = installation.settings.retention_days
+    old: list[Duty] = [Retention(storage.reader, committer, days)] if days else []
     if installation.settings.is_shared:
-        led = (Led(duty, storage) for duty in (housekeeping, resealing, Leases(storage, committer)))
-        return [timers, KeyRing(installation.environment.vault), *led]
+        single: list[Duty] = [housekeeping, resealing, Leases(storage, committer), *old]
+        led = [Led(duty, storage) for duty in single]
+        return [timers, KeyRing(installation.environment.vault), *looks, *led]
     # Nobody else can have held the file.
     lost = await give_up(storage, committer, installation.environment.server_id.__ne__)
     if lost:
         log.warning("%d jobs were in the hands of a server that is gone; they are offered again", lost)
-    return [timers, housekeeping, resealing]
+    return [timers, housekeeping, resealing, *looks, *old]
 
 
-def _start_workers(installation: Installation, url: str) -> list[Worker]:
+def _workers(installation: Installation, url: str) -> list[Worker]:
     settings = installation.settings
-    # What a killed server's jobs left behind: they begin anew, in empty folders.
-    shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
-    board = DirectBoard(installation.environment, url, settings.account_id, settings.region)
+    store = installation.outer.object_store if installation.outer is not None else None
+    board = DirectBoard(installation.environment, url, settings.account_id, settings.region, object_store=store)
     return [Worker(provider, board, SLOTS, poll_seconds=0.0) for provider in installation.providers]
 
 

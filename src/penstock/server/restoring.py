@@ -2,27 +2,36 @@
 
     mark the ground ─► make everything as drafts ─► compare all checksums ─► sync ─► give the names ─► unmark the ground
 
+For PostgreSQL, rows go into an SQLite file first, which brings them to today's schema, and from there into the database: in one
+transaction, whose end takes the place of the last name.
+
 Anything that can be told (a damaged backup, a full disk, Ctrl-C) leaves the ground as it was. After a kill, the next restore
 clears away what was begun.
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
 from penstock.artifacts.filling import FillingFiles
 from penstock.auth.key_file import open_sealer
+from penstock.auth.seal import Sealer
 from penstock.core.waits import waits_of
-from penstock.ports.backup import Filling, Manifest, UnlikeTable
+from penstock.ports.backup import Filling, Manifest, Snapshot, UnlikeTable
+from penstock.ports.server_secrets import ROOT_KEYS, SEALING_KEYS
 from penstock.server.archive import OBJECT, SECRET, TABLE, Damaged, Member, opened, read_table
-from penstock.server.credentials import read_root_keys
-from penstock.server.ground import Ground, begin, marked
+from penstock.server.credentials import read_root_keys, sealed_root_keys
+from penstock.server.ground import Ground, begin, key_file_of, marked
 from penstock.server.settings import Settings
-from penstock.storage.migrate import newest_schema
-from penstock.storage.sqlite.backup import SqliteFilling
+from penstock.storage.form import FORM, form_schema
+from penstock.storage.sqlite.backup import SqliteFilling, SqliteSnapshot
+
+if TYPE_CHECKING:
+    from penstock.storage.postgres.backup import PostgresFilling
 
 __all__ = ["InFlight", "Restored", "restore"]
 
@@ -58,41 +67,85 @@ class Restored(Struct, frozen=True):
 def restore(settings: Settings, source: IO[bytes], environment_key: str | None = None) -> Restored:
     """Fill the places that the settings name. `environment_key` is the key, if it is not to come from a file.
 
-    Raises Damaged, NotEmpty, ValueError (a sentence on keys) or OSError, and has left nothing then.
+    Raises Damaged, NotEmpty, DatabaseFault, SettingsError, ValueError (a sentence on keys) or OSError; nothing is left then.
     """
     with opened(source) as (manifest, members):
         _check_schema(manifest)
+        if settings.is_shared:
+            _check_database(settings.database_url)
         with marked(settings.data_dir):
-            key_file = settings.key_file or settings.data_dir / "key"
-            has_key = bool(environment_key) or key_file.exists()
+            key_file = key_file_of(settings)
+            has_key = bool(environment_key) or (key_file is not None and key_file.exists())
             ground = Ground.of(settings, with_artifacts=manifest.has_artifacts, has_key=has_key)
             begin(ground)
             filling = SqliteFilling(ground.database.draft, manifest.schema)
             try:
                 files = _take_in(members, manifest, ground, filling)
                 lost = _lost(filling, manifest, files or FillingFiles(settings.artifacts / "objects"))
-                key_file = ground.key.draft if ground.key is not None else key_file
-                has_key = _check_key(filling, key_file, environment_key)
+                sealer = _opener(ground.key.draft if ground.key is not None else key_file, environment_key)
+                _check_key(filling, sealer, "PENSTOCK_KEY" if environment_key else key_file)
                 restored = Restored(
                     manifest=manifest,
                     in_flight=tuple(_in_flight(filling, manifest.taken_at)),
-                    has_key=has_key,
+                    has_key=sealer is not None,
                     has_credentials=ground.credentials.draft.exists(),
                     lost_objects=lost,
                 )
             finally:
                 filling.close()
-            ground.give_names()
+            if settings.is_shared:
+                _name_with_database(ground, settings.database_url, sealer)
+            else:
+                ground.give_names()
     return restored
 
 
+def _check_database(url: str) -> None:
+    """Raises SettingsError or DatabaseFault unless there is a database that can be filled."""
+    from penstock.server.database import check_driver
+
+    check_driver()
+    from penstock.storage.postgres.backup import check_empty
+
+    check_empty(url)
+
+
+def _name_with_database(ground: Ground, url: str, sealer: Sealer | None) -> None:
+    """Fill a database from the file that was filled, give everything its name, and then let the database be seen."""
+    from penstock.storage.postgres.backup import PostgresFilling
+
+    with closing(PostgresFilling(url)) as database:
+        with closing(SqliteSnapshot(ground.database.draft)) as snapshot:
+            for table in snapshot.tables():
+                _carry(database, snapshot, table)
+        _keep_keys(database, ground, sealer)
+        ground.give_names()
+        database.commit()
+    ground.clear_passing()
+
+
+def _carry(database: "PostgresFilling", snapshot: Snapshot, table: str) -> None:
+    try:
+        database.fill(table, snapshot.columns(table), snapshot.rows(table))
+    except UnlikeTable as problem:
+        raise Damaged(f"what is in it does not fit PostgreSQL: {problem}") from None
+
+
+def _keep_keys(database: "PostgresFilling", ground: Ground, sealer: Sealer | None) -> None:
+    """Where servers share a database they look for keys there."""
+    if ground.key is not None and ground.key.final is None and ground.key.draft.exists():
+        database.keep(SEALING_KEYS, " ".join(ground.key.draft.read_text(encoding="ascii").split()))
+    if sealer is not None and ground.credentials.draft.exists():
+        keys = read_root_keys(ground.credentials.draft.parent)
+        database.keep(ROOT_KEYS, sealed_root_keys(sealer, keys))
+
+
 def _check_schema(manifest: Manifest) -> None:
-    if manifest.dialect != SqliteFilling.dialect:
+    if manifest.dialect != FORM:
         raise Damaged(
-            f"it was made of a database of the kind {manifest.dialect}, and this release fills those of the kind "
-            f"{SqliteFilling.dialect} from their own kind alone"
+            f"its rows are in the form '{manifest.dialect}', which this release does not know: take a later one"
         )
-    newest = newest_schema()
+    newest = form_schema()
     if manifest.schema > newest:
         raise Damaged(
             f"penstock {manifest.penstock} made it with schema {manifest.schema}, and this release knows those up to {newest}: "
@@ -148,17 +201,21 @@ def _lost(filling: Filling, manifest: Manifest, files: FillingFiles) -> int:
     return len(lost)
 
 
-def _check_key(filling: Filling, key_file: Path, environment_key: str | None) -> bool:
-    """Whether there is a key. Raises ValueError if it is another one than that of the backup."""
-    if not environment_key and not key_file.exists():
-        return False
-    there = open_sealer(key_file, environment_key).key_ids
-    if lacking := [key_id for key_id in filling.sealing_keys() if key_id not in there]:
-        where = "PENSTOCK_KEY" if environment_key else key_file
+def _opener(key_file: Path | None, environment_key: str | None) -> Sealer | None:
+    """What opens the secrets, if there is a key. Raises ValueError if it is none."""
+    if environment_key or (key_file is not None and key_file.exists()):
+        return open_sealer(key_file or Path(), environment_key)
+    return None
+
+
+def _check_key(filling: Filling, sealer: Sealer | None, where: Path | str | None) -> None:
+    """Raises ValueError if it is another key than that of the backup."""
+    there = sealer.key_ids if sealer is not None else ()
+    if sealer is not None and (lacking := [key_id for key_id in filling.sealing_keys() if key_id not in there]):
         raise ValueError(
-            f"the secrets in the backup are sealed under key {' and '.join(lacking)}, and {where} has {', '.join(there)}"
+            f"the secrets in the backup are sealed under key {' and '.join(lacking)}, "
+            f"and {where or 'the key in the backup'} has {', '.join(there)}"
         )
-    return True
 
 
 def _in_flight(filling: Filling, now: float) -> Iterator[InFlight]:

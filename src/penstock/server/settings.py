@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct, field
 
+from penstock.artifacts.address import OuterStore
+from penstock.core import limits
+from penstock.server.artifacts_url import FORM, outer_store
+
 __all__ = ["Settings", "SettingsError", "data_dir_default", "load"]
 
 ENVIRONMENT_PREFIX = "PENSTOCK_"
@@ -19,6 +23,9 @@ SECRET_NAMES = ("root_access_key_id", "root_secret_access_key", "database_url")
 # What a browser sends as the origin of a page; `null`, which any page can make its own, is none.
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 ANY_ORIGIN = "*"
+# Balancers look every few seconds. Built-in jobs are waited for meanwhile, so that most ends take no longer for it.
+PARTING_SECONDS = 5.0
+PARTING_SECONDS_MAX = 300.0
 
 
 class SettingsError(Exception):
@@ -52,6 +59,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls_key: Path | None = None
     requests_per_second: int = 500
     connections_max: int = 10_000
+    processes: int = 1
+    retention_days: int = limits.HISTORY_DAYS
+    drain_seconds: float | None = None
     cors_origin: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -70,7 +80,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def is_shared(self) -> bool:
         """Whether other servers may have the same database."""
-        return self.database_url.startswith(("postgres://", "postgresql://"))
+        return is_postgres(self.database_url)
+
+    @property
+    def parting_seconds(self) -> float:
+        """How long the server goes on once it was asked to end, for whoever sends it requests to notice."""
+        if self.drain_seconds is not None:
+            return self.drain_seconds
+        return PARTING_SECONDS if self.is_shared and not self.is_loopback else 0.0
 
     @property
     def database(self) -> Path:
@@ -80,14 +97,24 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def artifacts(self) -> Path:
-        if not self.artifacts_url:
+        """Where the bytes of the server's own objects lie: of all of them, or of those that are never elsewhere."""
+        if not self.artifacts_url or self.outer_store is not None:
             return self.data_dir / "artifacts"
         return _path_of(self.artifacts_url)
+
+    @property
+    def outer_store(self) -> OuterStore | None:
+        """The store that artifacts lie in if it is not the server's own."""
+        return outer_store(self.artifacts_url, self.region) if self.artifacts_url.startswith("s3:") else None
 
 
 def _path_of(url: str) -> Path:
     """An absolute path, however many slashes it was given with: some programs want three in all, some four."""
     return Path("/" + urlsplit(url).path.lstrip("/"))
+
+
+def is_postgres(database_url: str) -> bool:
+    return database_url.startswith(("postgres://", "postgresql://"))
 
 
 def load(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ, config: Path | None = None) -> Settings:
@@ -140,7 +167,7 @@ def _from_file(config: Path) -> dict[str, Any]:
 
 
 def _check(settings: Settings) -> None:
-    if not (len(settings.account_id) == 12 and settings.account_id.isdigit()):
+    if not (len(settings.account_id) == 12 and settings.account_id.isascii() and settings.account_id.isdigit()):
         raise SettingsError("--account-id takes the 12 digits of an account")
     if not 0 <= settings.port <= 65535:
         raise SettingsError("--port takes a number from 0 to 65535")
@@ -163,6 +190,16 @@ def _check_limits(settings: Settings) -> None:
         raise SettingsError("--requests-per-second takes 0, which means no limit, or more")
     if settings.connections_max < 1:
         raise SettingsError("--connections-max takes 1 or more")
+    if settings.retention_days < 0:
+        raise SettingsError("--retention-days takes 0, which means for ever, or more")
+    if settings.processes < 1:
+        raise SettingsError("--processes takes 1 or more")
+    if settings.processes > 1 and not settings.is_shared:
+        raise SettingsError(
+            "--processes takes 1 with SQLite: a file has one server; more need --database-url postgresql://…"
+        )
+    if not 0 <= settings.parting_seconds <= PARTING_SECONDS_MAX:
+        raise SettingsError(f"--drain-seconds takes a number from 0 to {PARTING_SECONDS_MAX:g}")
     for origin in settings.cors_origin:
         if origin != ANY_ORIGIN and not ORIGIN.fullmatch(origin):
             raise SettingsError(f"--cors-origin takes * or origins like https://example.org:8443, not '{origin}'")
@@ -173,7 +210,9 @@ def _check_limits(settings: Settings) -> None:
 def _check_urls(settings: Settings) -> None:
     if settings.database_url and not (settings.is_shared or settings.database_url.startswith("sqlite:///")):
         raise SettingsError("--database-url takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    if settings.artifacts_url.startswith("s3://"):
-        raise SettingsError("--artifacts-url s3://… is not built yet: use file:///PATH")
-    if settings.artifacts_url and not settings.artifacts_url.startswith("file:///"):
-        raise SettingsError("--artifacts-url takes file:///PATH")
+    try:
+        outer = settings.outer_store
+    except ValueError as problem:
+        raise SettingsError(str(problem)) from None
+    if settings.artifacts_url and outer is None and not settings.artifacts_url.startswith("file:///"):
+        raise SettingsError(FORM)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["SchemaTooNew", "migrate_postgres", "migrate_sqlite", "newest_schema"]
+__all__ = ["SchemaTooNew", "migrate_postgres", "migrate_sqlite", "newest_schema", "unknown_migrations"]
 
 _NAME = re.compile(r"^(\d{4})_(pre|post)_[a-z0-9_]+\.sql$")
 
@@ -23,6 +23,11 @@ class SchemaTooNew(Exception):
 def newest_schema(dialect: str = "sqlite") -> int:
     """The number of the newest migration that this release knows."""
     return max(_migrations(dialect))
+
+
+def unknown_migrations(applied: dict[int, str], dialect: str) -> list[str]:
+    """The names of those that this release does not know, the newest last."""
+    return [name for number, name in sorted(applied.items()) if number not in _migrations(dialect)]
 
 
 def migrate_sqlite(connection: sqlite3.Connection, up_to: int | None = None) -> None:

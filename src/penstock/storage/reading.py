@@ -5,16 +5,17 @@ from typing import Any
 from penstock.core.model import Execution, Head, PipelineVersion
 from penstock.ports.storage import ActionRecord, ActionTypeRow, JobRow, LogLine, PipelineRow, RuleRecord
 from penstock.storage import rows
+from penstock.storage.history import HistoryReading
 from penstock.storage.statements import Read
 
 __all__ = ["FILES", "Reading"]
 
 # The files whose queries a reader is given.
-FILES = ("pipelines", "jobs", "registry", "aggregates")
+FILES = ("pipelines", "jobs", "registry", "aggregates", "history")
 _LAST = 2**62
 
 
-class Reading:
+class Reading(HistoryReading):
     def __init__(self, read: Read) -> None:
         self._all = read
 
@@ -113,6 +114,10 @@ class Reading:
 
     async def next_due_at(self) -> float | None:
         row = await self._one("next_due_at")
+        return row[0] if row is not None else None
+
+    async def next_look_at(self) -> float | None:
+        row = await self._one("next_look_at")
         return row[0] if row is not None else None
 
     async def action_type(self, type_key: str) -> ActionTypeRow | None:

@@ -15,6 +15,7 @@ _MARK = SEALED_MARK.encode()
 # What comes before every key of a place.
 BEFORE_ALL: dict[Place, RowKey] = {
     "fingerprint_key": ("",),
+    "root_keys": ("",),
     "access_keys": ("",),
     "webhook_tokens": ("", "", ""),
     "webhook_secrets": ("", "", ""),

@@ -6,13 +6,15 @@ from penstock.core.model import Execution, Head, PipelineVersion
 from penstock.ports.objects import BucketRow
 from penstock.ports.storage import ActionTypeRow, PipelineRow, SourceRevision, Watch
 from penstock.storage.catalogue import insert_bucket
+from penstock.storage.history import HistoryWriting
 from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, pipeline_row
 from penstock.storage.statements import Statements
+from penstock.storage.watches import LookWriting, set_watches
 
 __all__ = ["FILES", "OWNED_BY_PIPELINE", "Writing"]
 
 # The files whose queries a transaction is given.
-FILES = ("pipelines", "registry", "aggregates", "objects")
+FILES = ("pipelines", "registry", "aggregates", "objects", "history")
 
 # What the row of a piece of a log takes beside its text, about
 LOG_PIECE_BYTES = 64
@@ -30,13 +32,14 @@ OWNED_BY_PIPELINE = (
 )
 
 
-class Writing:
+class Writing(HistoryWriting):
     """`statements` are those of the object store too, whose rows are written in the same transactions."""
 
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
         self.has_changed_types = False
         self._run = statements.run
+        self.looks = LookWriting(statements)
 
     def execution(self, account: str, pipeline_id: str, execution_id: str) -> Execution | None:
         row = self._run("execution", account=account, pipeline_id=pipeline_id, execution_id=execution_id).fetchone()
@@ -78,16 +81,7 @@ class Writing:
         self._run("update_version", **place, version=version.number, updated_at=at)
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None:
-        self._run("delete_watches", account=account, pipeline_id=pipeline_id)
-        for watch in watches:
-            self._run(
-                "insert_watch",
-                account=account,
-                bucket=watch.bucket,
-                object_key=watch.object_key,
-                pipeline_id=pipeline_id,
-                action=watch.action,
-            )
+        set_watches(self.statements, account, pipeline_id, watches)
 
     def ensure_bucket(self, account: str, region: str, name: str, now: float) -> None:
         insert_bucket(self.statements, BucketRow(account, region, name, now))

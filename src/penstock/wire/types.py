@@ -18,9 +18,9 @@ class AWSSessionCredentials(Concealing, frozen=True, kw_only=True, omit_defaults
     secret_access_key: str
     session_token: str
 
-AccountId = Annotated[str, Meta(pattern=r"^(?:[0-9]{12})\Z")]
+AccountId = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9]{12})\Z")]
 
-JobId = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
+JobId = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
 
 Nonce = Annotated[str, Meta(min_length=1, max_length=50)]
 
@@ -76,9 +76,9 @@ class ActionConfigurationProperty(Struct, frozen=True, kw_only=True, omit_defaul
 
 ActionConfigurationPropertyList = Annotated[tuple[ActionConfigurationProperty, ...], Meta(max_length=10)]
 
-ActionConfigurationQueryableValue = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^(?:[a-zA-Z0-9_-]+)\Z")]
+ActionConfigurationQueryableValue = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"(?a)^(?:[a-zA-Z0-9_-]+)\Z")]
 
-ActionName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9.@\-_]+)\Z")]
+ActionName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9.@\-_]+)\Z")]
 
 
 class ActionContext(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -87,9 +87,9 @@ class ActionContext(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
 
 ActionOwner = Literal["AWS", "ThirdParty", "Custom"]
 
-ActionProvider = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^(?:[0-9A-Za-z_-]+)\Z")]
+ActionProvider = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"(?a)^(?:[0-9A-Za-z_-]+)\Z")]
 
-Version = Annotated[str, Meta(min_length=1, max_length=9, pattern=r"^(?:[0-9A-Za-z_-]+)\Z")]
+Version = Annotated[str, Meta(min_length=1, max_length=9, pattern=r"(?a)^(?:[0-9A-Za-z_-]+)\Z")]
 
 
 class ActionTypeId(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -104,7 +104,7 @@ Command = Annotated[str, Meta(min_length=1, max_length=1000)]
 
 CommandList = Annotated[tuple[Command, ...], Meta(min_length=1, max_length=50)]
 
-ArtifactName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[a-zA-Z0-9_\-]+)\Z")]
+ArtifactName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[a-zA-Z0-9_\-]+)\Z")]
 
 FilePath = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -123,15 +123,15 @@ OutputVariable = Annotated[str, Meta(min_length=1, max_length=128)]
 
 OutputVariableList = Annotated[tuple[OutputVariable, ...], Meta(min_length=1, max_length=15)]
 
-RoleArn = Annotated[str, Meta(max_length=1024, pattern=r"^(?:arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*)\Z")]
+RoleArn = Annotated[str, Meta(max_length=1024, pattern=r"(?a)^(?:arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*)\Z")]
 
-ActionNamespace = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9@\-_]+)\Z")]
+ActionNamespace = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9@\-_]+)\Z")]
 
 ActionTimeout = Annotated[int, Meta(ge=5, le=86400)]
 
-EnvironmentVariableName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^(?:[A-Za-z0-9_]+)\Z")]
+EnvironmentVariableName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"(?a)^(?:[A-Za-z0-9_]+)\Z")]
 
-EnvironmentVariableValue = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^(?:.*)\Z")]
+EnvironmentVariableValue = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"(?a)^(?:.*)\Z")]
 
 EnvironmentVariableType = Literal["PLAINTEXT", "SECRETS_MANAGER"]
 
@@ -192,11 +192,11 @@ class ActionExecution(Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     error_details: ErrorDetails | None = None
     log_stream_arn: LogStreamARN | None = field(default=None, name="logStreamARN")
 
-PipelineExecutionId = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
+PipelineExecutionId = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
 
 PipelineVersion = Annotated[int, Meta(ge=1, le=2147483647)]
 
-StageName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9.@\-_]+)\Z")]
+StageName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9.@\-_]+)\Z")]
 
 S3Bucket = Annotated[str, Meta(min_length=3, max_length=63)]
 
@@ -230,7 +230,7 @@ class ActionExecutionResult(Struct, frozen=True, kw_only=True, omit_defaults=Tru
     error_details: ErrorDetails | None = None
     log_stream_arn: LogStreamARN | None = field(default=None, name="logStreamARN")
 
-OutputVariablesKey = Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9@\-_]+)\Z")]
+OutputVariablesKey = Annotated[str, Meta(pattern=r"(?a)^(?:[A-Za-z0-9@\-_]+)\Z")]
 
 
 class ActionExecutionOutput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -319,7 +319,7 @@ class ActionTypeArtifactDetails(Struct, frozen=True, kw_only=True, omit_defaults
 
 ActionTypeDescription = Annotated[str, Meta(min_length=1, max_length=1024)]
 
-LambdaFunctionArn = Annotated[str, Meta(min_length=1, max_length=140, pattern=r"^(?:arn:aws(-[\w]+)*:lambda:.+:[0-9]{12}:function:.+)\Z")]
+LambdaFunctionArn = Annotated[str, Meta(min_length=1, max_length=140, pattern=r"(?a)^(?:arn:aws(-[\w]+)*:lambda:.+:[0-9]{12}:function:.+)\Z")]
 
 
 class LambdaExecutorConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -354,7 +354,7 @@ class ActionTypeExecutor(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     policy_statements_template: PolicyStatementsTemplate | None = None
     job_timeout: JobTimeout | None = None
 
-ActionTypeOwner = Annotated[str, Meta(pattern=r"^(?:AWS|ThirdParty)\Z")]
+ActionTypeOwner = Annotated[str, Meta(pattern=r"(?a)^(?:AWS|ThirdParty)\Z")]
 
 
 class ActionTypeIdentifier(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -363,7 +363,7 @@ class ActionTypeIdentifier(Struct, frozen=True, kw_only=True, omit_defaults=True
     provider: ActionProvider
     version: Version
 
-AllowedAccount = Annotated[str, Meta(pattern=r"^(?:[0-9]{12}|\*)\Z")]
+AllowedAccount = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9]{12}|\*)\Z")]
 
 AllowedAccounts = Annotated[tuple[AllowedAccount, ...], Meta(min_length=1, max_length=1000)]
 
@@ -411,7 +411,7 @@ class ApprovalResult(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     summary: ApprovalSummary
     status: ApprovalStatus
 
-ApprovalToken = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
+ApprovalToken = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
 
 ArtifactLocationType = Literal["S3"]
 
@@ -444,7 +444,7 @@ class ArtifactRevision(Struct, frozen=True, kw_only=True, omit_defaults=True, re
 
 ArtifactStoreType = Literal["S3"]
 
-ArtifactStoreLocation = Annotated[str, Meta(min_length=3, max_length=63, pattern=r"^(?:[a-zA-Z0-9\-\.]+)\Z")]
+ArtifactStoreLocation = Annotated[str, Meta(min_length=3, max_length=63, pattern=r"(?a)^(?:[a-zA-Z0-9\-\.]+)\Z")]
 
 EncryptionKeyId = Annotated[str, Meta(min_length=1, max_length=400)]
 
@@ -463,13 +463,13 @@ class ArtifactStore(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
 
 Result = Literal["ROLLBACK", "FAIL", "RETRY", "SKIP"]
 
-RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9.@\-_]+)\Z")]
+RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9.@\-_]+)\Z")]
 
 RuleCategory = Literal["Rule"]
 
 RuleOwner = Literal["AWS"]
 
-RuleProvider = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^(?:[0-9A-Za-z_-]+)\Z")]
+RuleProvider = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"(?a)^(?:[0-9A-Za-z_-]+)\Z")]
 
 
 class RuleTypeId(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -519,9 +519,9 @@ class BlockerDeclaration(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     name: BlockerName
     type: BlockerType
 
-ClientId = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
+ClientId = Annotated[str, Meta(pattern=r"(?a)^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\Z")]
 
-ClientRequestToken = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^(?:^[a-zA-Z0-9-]+$)\Z")]
+ClientRequestToken = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"(?a)^(?:^[a-zA-Z0-9-]+$)\Z")]
 
 ConditionExecutionStatus = Literal["InProgress", "Failed", "Errored", "Succeeded", "Cancelled", "Abandoned", "Overridden"]
 
@@ -541,7 +541,7 @@ RuleExecutionId = Annotated[str, Meta(min_length=1, max_length=200)]
 
 RuleExecutionStatus = Literal["InProgress", "Abandoned", "Succeeded", "Failed"]
 
-RuleExecutionToken = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^(?:[a-zA-Z0-9\-\.]+)\Z")]
+RuleExecutionToken = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"(?a)^(?:[a-zA-Z0-9\-\.]+)\Z")]
 
 
 class RuleExecution(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -597,7 +597,7 @@ class CreateCustomActionTypeOutput(Struct, frozen=True, kw_only=True, omit_defau
     action_type: ActionType
     tags: tuple[Tag, ...] | None = None
 
-PipelineName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9.@\-_]+)\Z")]
+PipelineName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9.@\-_]+)\Z")]
 
 StageRetryMode = Literal["FAILED_ACTIONS", "ALL_ACTIONS"]
 
@@ -628,11 +628,11 @@ ExecutionMode = Literal["QUEUED", "SUPERSEDED", "PARALLEL"]
 
 PipelineType = Literal["V1", "V2"]
 
-PipelineVariableName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^(?:[A-Za-z0-9@\-_]+)\Z")]
+PipelineVariableName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"(?a)^(?:[A-Za-z0-9@\-_]+)\Z")]
 
-PipelineVariableValue = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^(?:.*)\Z")]
+PipelineVariableValue = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"(?a)^(?:.*)\Z")]
 
-PipelineVariableDescription = Annotated[str, Meta(min_length=0, max_length=200, pattern=r"^(?:.*)\Z")]
+PipelineVariableDescription = Annotated[str, Meta(min_length=0, max_length=200, pattern=r"(?a)^(?:.*)\Z")]
 
 
 class PipelineVariableDeclaration(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -653,7 +653,7 @@ class GitTagFilterCriteria(Struct, frozen=True, kw_only=True, omit_defaults=True
     includes: GitTagPatternList | None = None
     excludes: GitTagPatternList | None = None
 
-GitBranchNamePattern = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?:.*)\Z")]
+GitBranchNamePattern = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"(?a)^(?:.*)\Z")]
 
 GitBranchPatternList = Annotated[tuple[GitBranchNamePattern, ...], Meta(min_length=1, max_length=8)]
 
@@ -662,7 +662,7 @@ class GitBranchFilterCriteria(Struct, frozen=True, kw_only=True, omit_defaults=T
     includes: GitBranchPatternList | None = None
     excludes: GitBranchPatternList | None = None
 
-GitFilePathPattern = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?:.*)\Z")]
+GitFilePathPattern = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"(?a)^(?:.*)\Z")]
 
 GitFilePathPatternList = Annotated[tuple[GitFilePathPattern, ...], Meta(min_length=1, max_length=8)]
 
@@ -744,7 +744,7 @@ class DeleteCustomActionTypeInput(Struct, frozen=True, kw_only=True, omit_defaul
 class DeletePipelineInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     name: PipelineName
 
-WebhookName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?:[A-Za-z0-9.@\-_]+)\Z")]
+WebhookName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"(?a)^(?:[A-Za-z0-9.@\-_]+)\Z")]
 
 
 class DeleteWebhookInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -786,7 +786,7 @@ class DeregisterWebhookWithThirdPartyOutput(Struct, frozen=True, kw_only=True, o
 
 StageTransitionType = Literal["Inbound", "Outbound"]
 
-DisabledReason = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^(?:[a-zA-Z0-9!@ \(\)\.\*\?\-]+)\Z")]
+DisabledReason = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"(?a)^(?:[a-zA-Z0-9!@ \(\)\.\*\?\-]+)\Z")]
 
 
 class DisableStageTransitionInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -845,7 +845,7 @@ class GetJobDetailsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, 
 class StageContext(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     name: StageName | None = None
 
-PipelineArn = Annotated[str, Meta(max_length=2048, pattern=r"^(?:arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+)\Z")]
+PipelineArn = Annotated[str, Meta(max_length=2048, pattern=r"(?a)^(?:arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+)\Z")]
 
 
 class PipelineContext(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -1228,7 +1228,7 @@ class RuleType(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
 class ListRuleTypesOutput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     rule_types: tuple[RuleType, ...]
 
-ResourceArn = Annotated[str, Meta(max_length=2048, pattern=r"^(?:arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+)\Z")]
+ResourceArn = Annotated[str, Meta(max_length=2048, pattern=r"(?a)^(?:arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+)\Z")]
 
 
 class ListTagsForResourceInput(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

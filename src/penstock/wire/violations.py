@@ -23,7 +23,7 @@ QUOTED_LENGTH_MAX = 1024
 MATCHED_LENGTH_MAX = 4096
 
 # What the generator has put around each of the service's patterns.
-OPENING, CLOSING = "^(?:", r")\Z"
+OPENING, CLOSING = "(?a)^(?:", r")\Z"
 
 # Every sentence seen of the service about a member of an action leaves its value out.
 UNQUOTED: set[type] = {types.ActionDeclaration}

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.wire import types as wire
 from penstock.worker.archive import matching, names_in, pack, unpack
+from penstock.worker.client import is_aws
 from penstock.worker.credentials import Clients
 from penstock.worker.results import JobError
 from penstock.worker.threads import in_own_thread
@@ -67,7 +68,10 @@ class Artifacts:
 
         place = _place(self._outputs, name, "output")
         s3 = await self._clients.artifacts()
-        headers = {"ContentType": content_type, "ServerSideEncryption": "aws:kms"}
+        headers = {"ContentType": content_type}
+        # At AWS the service's own key is always there. Elsewhere a store may have none, and would refuse to encrypt.
+        if self._key is not None or is_aws(s3.meta.endpoint_url):
+            headers["ServerSideEncryption"] = "aws:kms"
         if self._key is not None:
             headers["SSEKMSKeyId"] = self._key.id
         # Parts of a stream wait in memory, so they go one by one; those of a file are read when their turn comes.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -30,6 +31,13 @@ class Offer(Struct, frozen=True, kw_only=True):
     client_id: str | None = None
 
 
+class ObjectStore(Struct, frozen=True):
+    """Where S3 answers: an address, else where boto3 looks by itself; and a region, else that of the job."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+
+
 class Board(Protocol):
     """The service as a worker sees it.
 
@@ -39,7 +47,11 @@ class Board(Protocol):
 
     @property
     def endpoint_url(self) -> str | None:
-        """Where S3 and STS answer for these jobs; None for where boto3 looks by itself."""
+        """Where the service and its STS answer for these jobs; None for where boto3 looks by itself."""
+
+    @property
+    def object_store(self) -> ObjectStore:
+        """Where S3 answers for these jobs."""
 
     async def poll(
         self,
@@ -56,8 +68,8 @@ class Board(Protocol):
     async def credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:
         """Fresh credentials for the job's artifacts, good for 15 minutes."""
 
-    async def service_credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:
-        """Credentials for what else the action touches, good for 15 minutes; None for the worker's own."""
+    async def service_credentials(self, offer: Offer, service: str) -> wire.AWSSessionCredentials | None:
+        """Credentials for what else of that service the action touches, good for 15 minutes; None for the worker's own."""
 
     async def succeed(self, offer: Offer, result: Success | Continue) -> None:
         """Report that the job has ended well."""
@@ -84,6 +96,10 @@ class HttpBoard:
     def endpoint_url(self) -> str | None:
         return self._endpoint_url
 
+    @property
+    def object_store(self) -> ObjectStore:
+        return _object_store(self._endpoint_url)
+
     async def poll(
         self,
         action_type_id: wire.ActionTypeId,
@@ -109,7 +125,7 @@ class HttpBoard:
         answer = await self._client.call("get_job_details", {"jobId": offer.id})
         return _credentials(answer)
 
-    async def service_credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:  # noqa: ARG002
+    async def service_credentials(self, offer: Offer, service: str) -> wire.AWSSessionCredentials | None:  # noqa: ARG002
         return None
 
     async def succeed(self, offer: Offer, result: Success | Continue) -> None:
@@ -146,6 +162,10 @@ class ThirdPartyBoard:
     def endpoint_url(self) -> str | None:
         return self._endpoint_url
 
+    @property
+    def object_store(self) -> ObjectStore:
+        return _object_store(self._endpoint_url)
+
     async def poll(
         self,
         action_type_id: wire.ActionTypeId,
@@ -170,7 +190,7 @@ class ThirdPartyBoard:
     async def credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:
         return _credentials(await self._client.call("get_third_party_job_details", self._named(offer)))
 
-    async def service_credentials(self, offer: Offer) -> wire.AWSSessionCredentials | None:  # noqa: ARG002
+    async def service_credentials(self, offer: Offer, service: str) -> wire.AWSSessionCredentials | None:  # noqa: ARG002
         return None
 
     async def succeed(self, offer: Offer, result: Success | Continue) -> None:
@@ -202,6 +222,11 @@ class ThirdPartyBoard:
             return None
         data = built(wire.JobData, job["data"])
         return Offer(id=job_id, nonce=job["nonce"], account="", region=region, data=data, client_id=client_id)
+
+
+def _object_store(endpoint_url: str | None) -> ObjectStore:
+    """Beside the service, unless the environment says that S3 is somewhere else."""
+    return ObjectStore(None if os.environ.get("AWS_ENDPOINT_URL_S3") else endpoint_url)
 
 
 def waiting(seconds: float) -> dict[str, str]:

@@ -72,6 +72,9 @@ class Clients:
 
     async def _make(self, name: str, patience: Patience, region: str | None, *, of_job: bool) -> Any:
         endpoint_url = self._board.endpoint_url if name in SERVED else None
+        if name == "s3":
+            store = self._board.object_store
+            endpoint_url, region = store.endpoint_url, store.region or region
         held = load = None
         if of_job:
             load = functools.partial(self._board.credentials, self._offer)
@@ -79,7 +82,7 @@ class Clients:
             if held is None:
                 raise JobError("The job came without credentials for its artifacts.", "PermissionError")
         elif name in SERVED:
-            load = functools.partial(self._board.service_credentials, self._offer)
+            load = functools.partial(self._board.service_credentials, self._offer, name)
             held = await load()
         renew = renewal(load) if held is not None and load is not None else None
         return await asyncio.to_thread(_client, name, endpoint_url, region, held, renew, patience=patience)

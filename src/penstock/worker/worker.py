@@ -30,6 +30,7 @@ POLL_SECONDS_MIN = 0.05
 POLL_PAUSE_SECONDS_FIRST = 1.0
 POLL_PAUSE_SECONDS_MAX = 60.0
 LAST_REPORTS_SECONDS = 10.0
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 class Worker:
@@ -207,9 +208,12 @@ async def _run(provider: Provider, offer: Offer, board: Board) -> Result:
 
 
 async def _cancelled(tasks: "set[asyncio.Task[None]] | list[asyncio.Task[None]]") -> None:
-    """Cancel the tasks and wait until they are gone."""
+    """Cancel the tasks and wait until they are gone.
+
+    `asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with what it waits for, so they are told again.
+    """
     ending = set(tasks)
-    for task in ending:
-        task.cancel()
-    if ending:
-        await asyncio.wait(ending)
+    while ending:
+        for task in ending:
+            task.cancel()
+        _, ending = await asyncio.wait(ending, timeout=CANCEL_AGAIN_SECONDS)

@@ -5,7 +5,7 @@ from penstock.ports.storage import Storage
 
 __all__ = ["LEASE_SECONDS", "Led"]
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 10.0
 
 
 class Led:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from penstock.http.s3.documents import Tree, render
 from penstock.http.s3.errors import S3Error
 from penstock.http.s3.request import S3Request
-from penstock.operations.authorization import Circumstances
+from penstock.operations.call import Circumstances
 from penstock.ports.backup import BACKUP_BUCKET
 from penstock.ports.clock import Clock
 from penstock.ports.identity import BodyCheck, Door, Principal

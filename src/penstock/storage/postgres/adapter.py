@@ -43,6 +43,8 @@ log = logging.getLogger("penstock.storage")
 _SERVERS = queries.load("servers", "postgres")
 TRIES_MAX = 5
 PATIENCE_SECONDS = 5.0
+# Who asks whether the database is there wants to know, and not to wait for it.
+CHECK_SECONDS_MAX = 1.0
 LOST_AFTER_SECONDS = 300.0
 _PAUSE_SECONDS = 0.1
 
@@ -96,7 +98,10 @@ class PostgresStorage:
         return bool(await self.pool.write(_SERVERS["lead"], values))
 
     async def check(self) -> None:
-        await self.pool.rows("SELECT 1", {})
+        try:
+            await asyncio.wait_for(self.pool.rows("SELECT 1", {}), CHECK_SECONDS_MAX)
+        except TimeoutError as problem:
+            raise away() from problem
 
     def _commit(self, work: Callable[[Transaction], T]) -> T:
         give_up_at = time.monotonic() + self._patience_seconds

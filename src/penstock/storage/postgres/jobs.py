@@ -20,6 +20,7 @@ from penstock.storage.rows import job as job_of
 __all__ = ["SQL", "Jobs"]
 
 SQL = queries.load("jobs", "postgres")
+HISTORY = queries.load("history", "postgres")
 LOCKED = SQL["load_jobs"] + " FOR NO KEY UPDATE"
 
 
@@ -106,6 +107,11 @@ class Jobs:
         if timers:
             self._session.write(AGGREGATES["set_timer"], timers, _any_number)
         return answers
+
+    def forget_ended(self, before: float, after: int, rows_max: int) -> int | None:
+        """Delete some of those that ended before that time. The oldest are found first, so there is no place to go on from."""
+        gone = self._session.run(HISTORY["forget_jobs"], {"before": before, "rows_max": rows_max}).rowcount
+        return after if gone == rows_max else None
 
     def redispatch(self, job_id: str) -> str | None:
         row = self._session.run(SQL["redispatch_job"], {"id": job_id}).fetchone()

@@ -4,13 +4,13 @@ import base64
 import os
 from collections.abc import Callable
 
+from penstock.ports.server_secrets import SEALING_KEYS
 from penstock.storage import queries
 from penstock.storage.postgres.connection import connect, conninfo
 
 __all__ = ["PostgresKeys", "ServerSecrets"]
 
 _SQL = queries.load("servers", "postgres")
-_KEYS = "sealing keys"
 KEY_BYTES = 32
 
 
@@ -34,6 +34,20 @@ class ServerSecrets:
         with connect(self._address) as connection:
             return connection.execute(_SQL["change"], {"name": name, "before": before, "after": after}).rowcount == 1
 
+    def find(self, name: str) -> str | None:
+        with connect(self._address) as connection:
+            row = connection.execute(_SQL["left"], {"name": name}).fetchone()
+        return row[0] if row is not None else None
+
+    def names(self, front: str) -> list[str]:
+        """Of all secrets whose names begin like that."""
+        with connect(self._address) as connection:
+            return [name for (name,) in connection.execute(_SQL["names"], {"front": front})]
+
+    def forget(self, name: str) -> None:
+        with connect(self._address) as connection:
+            connection.execute(_SQL["forget"], {"name": name})
+
 
 class PostgresKeys:
     """Sealing keys, newest first, kept in the database. `penstock.auth.seal` says how a store of keys is used."""
@@ -51,12 +65,12 @@ class PostgresKeys:
         self._change(lambda texts: [text for text in texts if text != _text_of(key)])
 
     def _text(self) -> str:
-        return self._secrets.agree(_KEYS, _text_of(os.urandom(KEY_BYTES)))
+        return self._secrets.agree(SEALING_KEYS, _text_of(os.urandom(KEY_BYTES)))
 
     def _change(self, make: Callable[[list[str]], list[str]]) -> None:
         while True:
             before = self._text()
-            if self._secrets.change(_KEYS, before, " ".join(make(before.split()))):
+            if self._secrets.change(SEALING_KEYS, before, " ".join(make(before.split()))):
                 return
 
 

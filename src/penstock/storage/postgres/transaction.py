@@ -99,6 +99,9 @@ class PostgresTransaction(Writing):
     def redispatch(self, job_id: str) -> str | None:
         return self._jobs.redispatch(job_id)
 
+    def forget_jobs(self, before: float, after: int, rows_max: int) -> int | None:
+        return self._jobs.forget_ended(before, after, rows_max)
+
     def delete_pipeline(self, row: PipelineRow, at: float) -> None:
         loaded = self.load(row.account, row.id)
         if loaded is not None:

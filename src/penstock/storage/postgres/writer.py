@@ -14,7 +14,7 @@ from penstock.storage.migrate import migrate_postgres, newest_schema
 from penstock.storage.postgres.connection import WRITING, Connection, connect
 from penstock.storage.postgres.session import Session
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "hold_migrations"]
 
 log = logging.getLogger("penstock.storage")
 
@@ -61,8 +61,7 @@ class Writer:
         """Connect, and be introduced. Raises psycopg.Error or SchemaTooNew."""
         connection = connect(self._address)
         try:
-            connection.execute("SET lock_timeout = '120s'")
-            connection.execute(_LOCK, (LOCKS,))
+            hold_migrations(connection)
             self._introduce(connection)
             connection.execute(_UNLOCK, (LOCKS,))
             connection.execute(WRITING)
@@ -109,6 +108,12 @@ class Writer:
             except psycopg.Error as problem:
                 log.info("the database did not hear that this server is leaving: %s", problem)
         self.drop()
+
+
+def hold_migrations(connection: Connection) -> None:
+    """Wait until nobody else changes the schema; from then on nobody does before this connection lets go or ends."""
+    connection.execute("SET lock_timeout = '120s'")
+    connection.execute(_LOCK, (LOCKS,))
 
 
 def _ahead(connection: Connection) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from penstock.core.model import Pipeline
 from penstock.ports.backup import BACKUP_BUCKET, Row, UnlikeTable
 from penstock.storage import queries
+from penstock.storage.form import FORM
 from penstock.storage.migrate import migrate_sqlite
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.connection import open_reader
@@ -29,7 +30,7 @@ class SqliteSnapshot:
     The log cannot be folded into the file as long as this is open, so it is closed as soon as the rows have been read.
     """
 
-    dialect = "sqlite"
+    dialect = FORM
 
     def __init__(self, database: Path) -> None:
         self._connection = open_reader(database)
@@ -71,7 +72,7 @@ class SqliteSnapshot:
 class SqliteFilling:
     """A file that is made anew. Nothing of it is safe on disk before `close`, since nobody has it before that."""
 
-    dialect = "sqlite"
+    dialect = FORM
 
     def __init__(self, database: Path, schema: int) -> None:
         self._path = database

@@ -29,6 +29,7 @@ from penstock.storage.sqlite.claimable import Claimable
 __all__ = ["Jobs"]
 
 SQL = queries.load("jobs")
+HISTORY = queries.load("history")
 SET_TIMER = queries.load("aggregates")["set_timer"]
 _KEPT_MAX = 8192
 
@@ -54,6 +55,15 @@ class Jobs:
 
     def forget(self) -> None:
         self._kept.clear()
+
+    def forget_ended(self, before: float, after: int, rows_max: int) -> int | None:
+        """Delete those that ended before that time, among the next ones; gives the last number looked at, None at the end."""
+        found = self._execute(HISTORY["jobs_after"], {"after": after, "rows_max": rows_max}).fetchall()
+        gone = [row for row in found if row[3] is not None and row[3] < before]
+        self._executemany(HISTORY["forget_job"], [{"number": row[0]} for row in gone])
+        for row in gone:
+            self._kept.pop(row[1], None)
+        return found[-1][0] if len(found) == rows_max and found[-1][2] < before else None
 
     def forget_work(self, job_id: str) -> None:
         """The stored work of a job is another document now, though it says the same."""

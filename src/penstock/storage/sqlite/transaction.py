@@ -88,6 +88,9 @@ class SqliteTransaction(Writing):
     def redispatch(self, job_id: str) -> str | None:
         return self._jobs.redispatch(job_id)
 
+    def forget_jobs(self, before: float, after: int, rows_max: int) -> int | None:
+        return self._jobs.forget_ended(before, after, rows_max)
+
     def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None:
         super().add_version(row, version, at)
         # A new version may name partner types whose links the kept aggregate never looked up.

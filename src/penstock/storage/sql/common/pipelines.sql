@@ -66,6 +66,32 @@ WHERE action_executions.account = :account AND action_executions.id = :run_id
 -- name: insert_watch
 INSERT INTO watches (account, bucket, object_key, pipeline_id, action)
 VALUES (:account, :bucket, :object_key, :pipeline_id, :action)
+ON CONFLICT (account, bucket, object_key, pipeline_id, action) DO NOTHING
+
+-- name: watches_of_pipeline
+SELECT account, bucket, object_key, pipeline_id, action FROM watches
+WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: delete_watch
+DELETE FROM watches
+WHERE account = :account AND bucket = :bucket AND object_key = :object_key
+    AND pipeline_id = :pipeline_id AND action = :action
+
+-- name: next_look_at
+SELECT look_at FROM watches ORDER BY look_at LIMIT 1
+
+-- name: claim_looks
+UPDATE watches SET look_at = :again_at
+WHERE (account, bucket, object_key, pipeline_id, action) IN (
+    SELECT account, bucket, object_key, pipeline_id, action FROM watches
+    WHERE look_at <= :now ORDER BY look_at LIMIT :rows_max
+)
+RETURNING account, bucket, object_key, pipeline_id, action, seen
+
+-- name: keep_look
+UPDATE watches SET seen = :seen, look_at = :again_at
+WHERE account = :account AND bucket = :bucket AND object_key = :object_key
+    AND pipeline_id = :pipeline_id AND action = :action AND seen = :before
 
 -- name: delete_watches
 DELETE FROM watches WHERE account = :account AND pipeline_id = :pipeline_id
@@ -77,7 +103,14 @@ WHERE account = :account AND bucket = :bucket AND object_key = :object_key
 ON CONFLICT (account, stamp, kind) DO NOTHING
 
 -- name: regions
-SELECT DISTINCT region FROM pipelines WHERE account = :account ORDER BY region
+-- From each region to the next one, past the pipelines in between.
+WITH RECURSIVE found (region) AS (
+    SELECT min(region) FROM pipelines WHERE account = :account
+    UNION ALL
+    SELECT (SELECT min(region) FROM pipelines WHERE account = :account AND region > found.region)
+    FROM found WHERE found.region IS NOT NULL
+)
+SELECT region FROM found WHERE region IS NOT NULL
 
 -- name: delete_pipeline
 DELETE FROM pipelines WHERE account = :account AND id = :pipeline_id

@@ -62,11 +62,12 @@ INSERT INTO repository_sources (account, connection, repository, pipeline_id, ac
 VALUES (:account, :connection, :repository, :pipeline_id, :action, :document)
 
 -- name: watched
+-- The word CROSS keeps SQLite from going through all pipelines in the order that is asked for.
 SELECT pipelines.id, pipelines.name, pipelines.region, repository_sources.document
-FROM repository_sources
-JOIN pipelines ON pipelines.account = repository_sources.account AND pipelines.id = repository_sources.pipeline_id
+FROM repository_sources CROSS JOIN pipelines
 WHERE repository_sources.account = :account AND repository_sources.connection = :connection
     AND repository_sources.repository = :repository
+    AND pipelines.account = repository_sources.account AND pipelines.id = repository_sources.pipeline_id
 ORDER BY pipelines.region, pipelines.name, repository_sources.action
 
 -- name: log_delivery

@@ -22,6 +22,16 @@ SELECT account, pipeline_id, kind, stamp FROM held ORDER BY due_at, account, sta
 -- name: next_due_at
 SELECT visible_at FROM timers ORDER BY visible_at LIMIT 1
 
+-- name: claim_looks
+-- What another server is just taking is its own; who comes a moment later finds it not due.
+UPDATE watches SET look_at = :again_at
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM watches WHERE look_at <= :now
+    ORDER BY look_at LIMIT :rows_max
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING account, bucket, object_key, pipeline_id, action, seen
+
 -- name: execution
 -- By its id: nothing else makes the planner pass over the index of its pipeline's executions, which may be many.
 SELECT found.document FROM (

@@ -5,6 +5,14 @@ WHERE name = 'fingerprint key' AND name > :key1 ORDER BY name LIMIT :rows_max
 -- name: replace_fingerprint_key
 UPDATE server_secrets SET secret = convert_from(:after, 'UTF8') WHERE name = :key1 AND secret = convert_from(:before, 'UTF8')
 
+-- name: slice_root_keys
+-- Servers that share a database keep them there.
+SELECT name, convert_to(secret, 'UTF8') FROM server_secrets
+WHERE name = 'root access key' AND name > :key1 ORDER BY name LIMIT :rows_max
+
+-- name: replace_root_keys
+UPDATE server_secrets SET secret = convert_from(:after, 'UTF8') WHERE name = :key1 AND secret = convert_from(:before, 'UTF8')
+
 -- name: slice_access_keys
 SELECT access_key_id, convert_to(secret, 'UTF8') FROM keys
 WHERE access_key_id > :key1 ORDER BY access_key_id LIMIT :rows_max

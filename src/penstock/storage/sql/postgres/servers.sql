@@ -7,6 +7,12 @@ SELECT secret FROM server_secrets WHERE name = :name
 -- name: change
 UPDATE server_secrets SET secret = :after WHERE name = :name AND secret = :before
 
+-- name: names
+SELECT name FROM server_secrets WHERE starts_with(name, :front) ORDER BY name
+
+-- name: forget
+DELETE FROM server_secrets WHERE name = :name
+
 -- name: lead
 -- Whoever leads goes on; somebody else takes over when it has not said so in time.
 INSERT INTO leaders (duty, server, until) VALUES (:duty, :server, :until)
