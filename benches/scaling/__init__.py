@@ -1,0 +1,1 @@
+"""What a number of servers on one PostgreSQL carry: a model, and what it says beside what is measured."""
