@@ -9,7 +9,7 @@ import pytest
 
 from engine.house import House, house
 
-TIMES = 3000
+TIMES = 1000
 COUNTED = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {times})"
 # Other pipelines with histories of their own, and an older history of the pipeline itself.
 OTHERS = f"""
@@ -21,12 +21,13 @@ OTHERS = f"""
 {COUNTED} INSERT INTO executions SELECT account, pipeline_id, number - n * 10, id || 'old' || n, status, document
     FROM executions, counted WHERE pipeline_id IN (SELECT id FROM pipelines WHERE name = 'line');
 {COUNTED} INSERT INTO action_executions
-    SELECT account, pipeline_id, execution_number - n * 10, number, execution_id || n, version, stage, action, status, input, run,
-        id || n FROM action_executions, counted;
-{COUNTED} INSERT INTO jobs (id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status,
-        visible_at, created_at, work)
-    SELECT id || n, account, region, pipeline_id || n, execution_id || n, stage, action, run_id || n, type_key || 'Other', '',
-        'Queued', visible_at, created_at, x'00' FROM jobs, counted;
+    SELECT account, pipeline_id, execution_number - n * 10, number, execution_id || n, version, stage, action, status, input,
+        run, id || n FROM action_executions, counted;
+{COUNTED} INSERT INTO jobs
+        (number, id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status, visible_at,
+         created_at, work)
+    SELECT -number - n * 1000, id || n, account, region, pipeline_id || n, execution_id || n, stage, action, run_id || n,
+        type_key || 'Other', '', 'Queued', visible_at, created_at, x'00' FROM jobs, counted;
 {COUNTED} INSERT INTO request_tokens SELECT account, pipeline_id || n, token, fingerprint, execution_id, created_at
     FROM request_tokens, counted;
 """
@@ -96,15 +97,16 @@ async def cost(inside: House, call: Callable[[House], Coroutine[Any, Any, Any]])
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, int], dict[str, int]]:
-    """What each call costs, with two executions and with thousands."""
+    """What each call costs, with three executions and with thousands."""
 
     async def found() -> tuple[dict[str, int], dict[str, int]]:
         folder: Path = tmp_path_factory.mktemp("growth")
         async with house(folder) as inside:
             await inside.types()
-            await inside.pipeline()
-            await inside.work()
-            await inside.work("Builder")
+            for name in ("line", "other"):
+                await inside.pipeline(name)
+                await inside.work()
+                await inside.work("Builder")
             await cycle(inside)
             inside.clock.move(2 * 86_400)
             small = {name: await cost(inside, call) for name, call in CALLS.items()}
