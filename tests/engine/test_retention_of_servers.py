@@ -43,6 +43,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[t
         def age_rows() -> None:
             with psycopg.connect(url) as connection:
                 assert connection.execute(IN_POSTGRES).rowcount > 0
+                # By then nobody leads any more.
+                connection.execute("DELETE FROM leaders")
 
         yield ("--database-url", url), age_rows
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from penstock.auth.key_file import open_sealer
+from penstock.storage.postgres.adapter import PostgresStorage
 from penstock.storage.postgres.server_secrets import PostgresKeys, ServerSecrets
 from storage.servers import Pair
 
@@ -43,6 +44,18 @@ class TestLeading:
             return list(await asyncio.gather(*(each.storage.lead("sweep", 0.0, 30.0) for each in (pair.one, pair.two))))
 
         assert sorted(pair.one.read(course())) == [False, True]
+
+
+    def test_who_leaves_lets_another_lead_at_once(self, url: str) -> None:
+        async def course() -> list[bool]:
+            one, two = PostgresStorage(url), PostgresStorage(url)
+            led = [await one.lead("sweep", 0.0, 30.0), await two.lead("sweep", 1.0, 31.0)]
+            await one.close()
+            led.append(await two.lead("sweep", 1.0, 31.0))
+            await two.close()
+            return led
+
+        assert asyncio.run(course()) == [True, False, True]
 
 
 class TestKeys:

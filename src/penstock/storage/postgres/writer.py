@@ -33,6 +33,7 @@ SELECT NOT EXISTS (
         AND classid::bigint = %s AND objid::bigint > 0 AND objid::bigint < %s
 )
 """
+_LEAVE = ("DELETE FROM leaders WHERE server = %s", "DELETE FROM committed WHERE server = %s")
 _FORGET = "DELETE FROM committed WHERE at < now() - make_interval(days => %s::int)"
 # A lock of this server's own: as long as it is held, the server lives.
 _LIVE = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
@@ -104,7 +105,8 @@ class Writer:
         """Leave nothing behind."""
         if self._connection is not None:
             try:
-                self._connection.execute("DELETE FROM committed WHERE server = %s", (self._server,))
+                for leave in _LEAVE:
+                    self._connection.execute(leave, (self._server,))
             except psycopg.Error as problem:
                 log.info("the database did not hear that this server is leaving: %s", problem)
         self.drop()
