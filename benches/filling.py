@@ -5,6 +5,7 @@ their documents is taken apart and put together as the server's own adapters do 
 may be made there: so a listing and an index meet all of them.
 """
 
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -41,6 +42,7 @@ class Sqlite:
     """A file that no server has open."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
             self._connection.execute(f"PRAGMA {setting}")
@@ -59,6 +61,9 @@ class Sqlite:
     def close(self) -> None:
         self._connection.execute("COMMIT")
         self._connection.close()
+        # Or the first commit of a server would wait for all of it to be on disk.
+        with self._path.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 class Postgres:

@@ -19,7 +19,8 @@ def zipped(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            # Of no particular time: the same files are the same archive.
+            archive.writestr(zipfile.ZipInfo(name), content)
     return packed.getvalue()
 
 
