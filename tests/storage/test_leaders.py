@@ -45,7 +45,6 @@ class TestLeading:
 
         assert sorted(pair.one.read(course())) == [False, True]
 
-
     def test_who_leaves_lets_another_lead_at_once(self, url: str) -> None:
         async def course() -> list[bool]:
             one, two = PostgresStorage(url), PostgresStorage(url)
