@@ -195,6 +195,7 @@ def test_if_none_can_take_the_place_of_the_dead_it_ends_with_one(tmp_path: Path,
     assert server.log().count("penstock: the database cannot be reached: ") == 5
 
 
+@pytest.mark.long
 def test_over_tls_built_in_jobs_run_and_a_renewed_certificate_is_shown_by_all(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
     assert "Build\tShout\tSucceeded\tshouted" in done.stdout
 
 
+@pytest.mark.long
 def test_principals_are_made_changed_and_revoked_as_the_page_says(shared_server: Server, tmp_path: Path) -> None:
     making, changing, assuming = blocks(page("docs/how-to/let-others-in.md"), "sh")
     typed(making, shared_server, tmp_path)

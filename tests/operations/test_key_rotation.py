@@ -273,6 +273,7 @@ def kill_through_rotations(folder: Path, size: int, moments: list[float]) -> Non
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.long
 def test_kills_at_several_moments_of_a_rotation_lose_nothing(tmp_path: Path) -> None:
     kill_through_rotations(tmp_path, 40, [0.004, 0.03, 0.08])
 

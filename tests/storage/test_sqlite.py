@@ -186,6 +186,14 @@ class TestTheLock:
         for _ in range(2):
             asyncio.run(SqliteStorage(database).close())
 
+    def test_closing_folds_the_log_into_the_file(self, database: Path) -> None:
+        opened = SqliteStorage(database)
+        asyncio.run(opened.commit(lambda transaction: transaction.set_tags("1", "arn", {"key": "value"})))
+        log = database.with_name(database.name + "-wal")
+        assert log.stat().st_size > 0
+        asyncio.run(opened.close())
+        assert not log.exists()
+
     def test_a_file_that_is_no_database_lets_the_lock_go(self, database: Path) -> None:
         database.write_bytes(b"this is no database, and never was one" * 100)
         for _ in range(2):

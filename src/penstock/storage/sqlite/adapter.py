@@ -113,7 +113,8 @@ class SqliteStorage:
 
     async def close(self) -> None:
         """Let the last commit end, fold the log into the file, let others have it."""
+        # Whoever closes last folds the log, and a connection that only reads cannot.
+        self.reading.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self.connection.close)
         self._thread.shutdown()
-        self.reading.close()
         self._lock.release()
