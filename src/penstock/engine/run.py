@@ -6,6 +6,7 @@ from typing import Protocol
 
 from penstock.ports.clock import Clock
 from penstock.ports.wakeup import Wakeup
+from penstock.wire.errors import ServiceUnavailable
 
 __all__ = ["Duty", "run"]
 
@@ -31,6 +32,9 @@ async def run(duty: Duty, clock: Clock, wakeup: Wakeup) -> None:
         try:
             due_at = await duty.tick(clock.now())
             pause = IDLE_SECONDS_MAX if due_at is None else min(max(due_at - clock.now(), 0.0), IDLE_SECONDS_MAX)
+        except ServiceUnavailable as problem:
+            log.warning("the duty %s waits: %s", duty.topic, problem)
+            pause = BACKOFF_SECONDS
         except Exception:
             log.exception("the duty %s failed; it is tried again", duty.topic)
             pause = BACKOFF_SECONDS

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from penstock.core.action_types import ActionTypeRules
+from penstock.core.model import Head, PipelineVersion
 from penstock.engine.committer import Committer
 from penstock.operations.polls import Polls
 from penstock.ports.artifacts import RoleCredentials, ScopedCredentials
@@ -35,7 +36,10 @@ __all__ = [
     "Circumstances",
     "Environment",
     "find_pipeline",
+    "head_of",
+    "no_pipeline",
     "require_root",
+    "version_of",
 ]
 
 
@@ -115,8 +119,28 @@ async def find_pipeline(call: Call, name: str) -> PipelineRow:
     """The caller's pipeline of that name, or PipelineNotFoundException."""
     row = await call.reader.pipeline(call.account, call.region, name)
     if row is None:
-        raise PipelineNotFoundException(f"Account '{call.account}' does not have a pipeline with name '{name}'")
+        raise no_pipeline(call, name)
     return row
+
+
+def no_pipeline(call: Call, name: str) -> PipelineNotFoundException:
+    return PipelineNotFoundException(f"Account '{call.account}' does not have a pipeline with name '{name}'")
+
+
+async def version_of(call: Call, row: PipelineRow, number: int | None = None) -> PipelineVersion:
+    """That version of a pipeline, or its newest one. PipelineNotFoundException if it was deleted since its row was read."""
+    version = await call.reader.version(call.account, row.id, number or row.version)
+    if version is None:
+        raise no_pipeline(call, row.name)
+    return version
+
+
+async def head_of(call: Call, row: PipelineRow) -> Head:
+    """The head of a pipeline. PipelineNotFoundException if it was deleted since its row was read."""
+    head = await call.reader.head(call.account, row.id)
+    if head is None:
+        raise no_pipeline(call, row.name)
+    return head
 
 
 def require_root(call: Call, operation: str) -> None:

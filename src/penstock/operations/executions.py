@@ -13,7 +13,7 @@ from penstock.core.lookup import declared_action
 from penstock.core.model import Execution, Head, PipelineVersion, StageRun, StageSlot
 from penstock.engine.committer import AlreadyStarted, Once
 from penstock.operations import views
-from penstock.operations.call import Call, find_pipeline
+from penstock.operations.call import Call, find_pipeline, head_of, version_of
 from penstock.operations.paging import next_token, start_key
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.waiting import action_sentences, status_sentence, status_sentences
@@ -184,18 +184,12 @@ def _is_latest(record: ActionRecord, execution: Execution | None) -> bool:
 
 
 async def _version(call: Call, row: PipelineRow, record: ActionRecord) -> PipelineVersion:
-    version = await call.reader.version(call.account, row.id, record.version)
-    assert version is not None, "versions never go before their pipeline"
-    return version
+    return await version_of(call, row, record.version)
 
 
 async def get_pipeline_state(request: wire.GetPipelineStateInput, call: Call) -> wire.GetPipelineStateOutput:
     """API: GetPipelineState. Each stage shows its own latest execution; a PARALLEL pipeline shows none."""
-    row = await find_pipeline(call, request.name)
-    head = await call.reader.head(call.account, row.id)
-    version = await call.reader.version(call.account, row.id, row.version)
-    assert head is not None
-    assert version is not None
+    row, head, version = await _standing(call, request.name)
     if head.mode == "PARALLEL":
         # What ran there before the pipeline became PARALLEL is not shown either.
         head = replace(head, slots={name: StageSlot(transition=slot.transition) for name, slot in head.slots.items()})
@@ -211,6 +205,15 @@ async def get_pipeline_state(request: wire.GetPipelineStateInput, call: Call) ->
         created=row.created_at,
         updated=row.updated_at,
     )
+
+
+async def _standing(call: Call, name: str) -> tuple[PipelineRow, Head, PipelineVersion]:
+    """The pipeline, its head and its newest version as they belong together: an update may be committed between two reads."""
+    while True:
+        row = await find_pipeline(call, name)
+        head, version = await head_of(call, row), await version_of(call, row)
+        if head.version == row.version:
+            return row, head, version
 
 
 def _stage_state(
@@ -257,8 +260,7 @@ def _stage_execution(execution: Execution | None, run: StageRun | None) -> wire.
 async def put_approval_result(request: wire.PutApprovalResultInput, call: Call) -> wire.PutApprovalResultOutput:
     """API: PutApprovalResult."""
     row = await find_pipeline(call, request.pipeline_name)
-    version = await call.reader.version(call.account, row.id, row.version)
-    assert version is not None
+    version = await version_of(call, row)
     command = AnswerApproval(request.stage_name, request.action_name, request.token, request.result, call.principal.arn)
     with as_api_errors():
         declared_action(version.declaration, request.stage_name, request.action_name)

@@ -5,7 +5,7 @@ from msgspec import Struct
 from penstock.core.endings import ending_of
 from penstock.core.model import ActionRun, Execution, Pipeline, RuleRun
 from penstock.core.waits import Wait, jobs_of, waits_of_execution
-from penstock.operations.call import Call, find_pipeline
+from penstock.operations.call import Call, find_pipeline, head_of
 from penstock.operations.executions import find_execution
 from penstock.operations.links import live_tokens
 from penstock.operations.own_types import ExplainedEnding, ExplainedWait, ExplainPipelineInput, ExplainPipelineOutput
@@ -50,8 +50,7 @@ async def explain_pipeline(request: ExplainPipelineInput, call: Call) -> Explain
 
 
 async def _scene(call: Call, row: PipelineRow, executions: list[Execution]) -> _Scene:
-    head = await call.reader.head(call.account, row.id)
-    assert head is not None
+    head = await head_of(call, row)
     state = await assembled(call, head, executions)
     rows = await job_rows(call, [job_id for each in state.executions.values() for job_id in jobs_of(each)])
     jobs = {job_id: standing(state, found, call.account) for job_id, found in rows.items()}

@@ -178,12 +178,14 @@ async def list_pipelines(request: wire.ListPipelinesInput, call: Call) -> wire.L
     rows = await call.reader.pipelines(call.account, call.region, str(key[0]) if key else "", rows_max + 1)
     token = next_token(call, "ListPipelines", [rows[rows_max - 1].name]) if len(rows) > rows_max else None
     summaries = [await _summary(call, row) for row in rows[:rows_max]]
-    return wire.ListPipelinesOutput(pipelines=tuple(summaries), next_token=token)
+    return wire.ListPipelinesOutput(pipelines=tuple(each for each in summaries if each is not None), next_token=token)
 
 
-async def _summary(call: Call, row: PipelineRow) -> wire.PipelineSummary:
+async def _summary(call: Call, row: PipelineRow) -> wire.PipelineSummary | None:
+    """None for one that has been deleted since its row was read."""
     version = await call.reader.version(call.account, row.id, row.version)
-    assert version is not None
+    if version is None:
+        return None
     return wire.PipelineSummary(
         name=row.name,
         version=row.version,

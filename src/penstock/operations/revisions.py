@@ -4,7 +4,7 @@ from penstock.core.commands import StartExecution
 from penstock.core.events import ExecutionStarted
 from penstock.core.lookup import declared_action
 from penstock.engine.repeats import AlreadyStarted, NewRevision
-from penstock.operations.call import Call, find_pipeline
+from penstock.operations.call import Call, find_pipeline, version_of
 from penstock.operations.refusals import as_api_errors
 from penstock.wire import types as wire
 from penstock.wire.errors import ValidationException
@@ -15,8 +15,7 @@ __all__ = ["put_action_revision"]
 async def put_action_revision(request: wire.PutActionRevisionInput, call: Call) -> wire.PutActionRevisionOutput:
     """API: PutActionRevision. The change that the source was told of last answers with the execution that it started."""
     row = await find_pipeline(call, request.pipeline_name)
-    version = await call.reader.version(call.account, row.id, row.version)
-    assert version is not None
+    version = await version_of(call, row)
     with as_api_errors():
         action = declared_action(version.declaration, request.stage_name, request.action_name)
         _require_custom_source(action)

@@ -5,7 +5,7 @@ from penstock.core.commands import OverrideCondition
 from penstock.core.model import Execution, Gate, PipelineVersion
 from penstock.core.transitions.condition import declared_rule
 from penstock.operations import views
-from penstock.operations.call import Call, find_pipeline
+from penstock.operations.call import Call, find_pipeline, version_of
 from penstock.operations.executions import find_execution
 from penstock.operations.paging import next_token, start_key
 from penstock.operations.refusals import as_api_errors
@@ -66,9 +66,7 @@ def _is_latest(record: RuleRecord, execution: Execution | None) -> bool:
 
 
 async def _version(call: Call, row: PipelineRow, record: RuleRecord) -> PipelineVersion:
-    version = await call.reader.version(call.account, row.id, record.version)
-    assert version is not None, "versions never go before their pipeline"
-    return version
+    return await version_of(call, row, record.version)
 
 
 def _detail(record: RuleRecord, version: PipelineVersion) -> wire.RuleExecutionDetail:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from penstock.core.model import Execution, Head, Pipeline, PipelineVersion
 from penstock.core.waits import JobStanding, jobs_of, waits_of_execution
-from penstock.operations.call import Call
+from penstock.operations.call import Call, no_pipeline
 from penstock.operations.polls import OWN_WORKER, name_for
 from penstock.ports.storage import JobRow, PipelineRow
 
@@ -18,7 +18,9 @@ async def assembled(
     versions = dict(known or {})
     for number in {execution.version for execution in executions} - versions.keys():
         version = await call.reader.version(head.account, head.id, number)
-        assert version is not None, "versions never go before their pipeline"
+        if version is None:
+            # Versions never go before their pipeline: it has been deleted meanwhile.
+            raise no_pipeline(call, head.name)
         versions[number] = version
     return Pipeline(head, {execution.id: execution for execution in executions}, versions)
 
