@@ -44,7 +44,7 @@ class Postgres:
     """Raises Missing where there can be none."""
 
     def __init__(self, under: Path) -> None:
-        self._programs, self._who = _programs(), _other_user()
+        self._programs, self._who = programs(), other_user()
         self.version = told_version(self._programs / "postgres", "--version")
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=under))
         if self._who:
@@ -98,7 +98,8 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The folder that holds PostgreSQL's programs."""
     on_path = shutil.which("initdb")
     installed = Path("/usr/lib/postgresql").glob("*/bin")
     newest_first = sorted(installed, key=lambda folder: int(folder.parent.name), reverse=True)
@@ -108,7 +109,7 @@ def _programs() -> Path:
     raise Missing("there are no programs initdb, postgres and psql (Debian: postgresql)")
 
 
-def _other_user() -> dict[str, Any]:
+def other_user() -> dict[str, Any]:
     """Whom to run it as, as `subprocess` takes it."""
     if os.getuid() != 0:
         return {}

@@ -6,7 +6,6 @@ It speaks over a socket in that folder alone, and flushes nothing: what is lost 
 import asyncio
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -16,18 +15,16 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from benches.databases import Missing, other_user, programs
 
 from penstock.storage.postgres.adapter import PostgresStorage
 
 __all__ = ["Cluster", "cluster"]
 
 START_SECONDS_MAX = 30
-# It refuses to run as root; any other user will do.
-OTHER_USERS = ("postgres", "nobody")
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -39,15 +36,11 @@ SETTINGS = {
 }
 
 
-class NoPostgres(Exception):
-    """It cannot be run here; the text names what is missing."""
-
-
 class Cluster:
     """A server process with databases. After `kill` or `stop`, `start` brings it back."""
 
     def __init__(self) -> None:
-        self._programs, self._who = _programs(), _other_user()
+        self._programs, self._who = programs(), other_user()
         self.process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         if self._who:
@@ -64,7 +57,7 @@ class Cluster:
         options = ("--no-sync", "--auth=trust", "--username=penstock", "--encoding=UTF8", "--locale=C.UTF-8")
         try:
             self._run("initdb", *options, *_ORDER)
-        except NoPostgres:
+        except Missing:
             # An older one, or one without ICU: then a listing in the wrong order does not show here.
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             self._run("initdb", *options)
@@ -73,7 +66,7 @@ class Cluster:
         asyncio.run(PostgresStorage(self.url(self._template)).close())
 
     def _run(self, program: str, *options: str) -> None:
-        """Run it to its end. Raises NoPostgres with what it says."""
+        """Run it to its end. Raises Missing with what it says."""
         ended = subprocess.run(
             [self._programs / program, "-D", self.folder / "data", *options],
             capture_output=True,
@@ -83,7 +76,7 @@ class Cluster:
             **self._who,
         )
         if ended.returncode != 0:
-            raise NoPostgres(f"{program} fails: {ended.stderr.strip()[-300:]}")
+            raise Missing(f"{program} fails: {ended.stderr.strip()[-300:]}")
 
     def start(self) -> None:
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
@@ -100,7 +93,7 @@ class Cluster:
                 self._administer("SELECT 1")
             except psycopg.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > give_up_at:
-                    raise NoPostgres(f"postgres does not start: {(self.folder / 'log').read_text()[-300:]}") from None
+                    raise Missing(f"postgres does not start: {(self.folder / 'log').read_text()[-300:]}") from None
                 time.sleep(0.02)
             else:
                 return
@@ -171,34 +164,11 @@ END $$
 _ORDER = ("--locale-provider=icu", "--icu-locale=en")
 
 
-def _programs() -> Path:
-    """The folder that holds initdb and postgres."""
-    on_path = shutil.which("initdb")
-    folders = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True
-    )
-    for folder in ([Path(on_path).resolve().parent] if on_path else []) + folders:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    raise NoPostgres("there are no programs initdb and postgres (Debian: postgresql)")
-
-
-def _other_user() -> dict[str, Any]:
-    """Whom to run it as, as `subprocess` takes it."""
-    if os.getuid() != 0:
-        return {}
-    for name in OTHER_USERS:
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise NoPostgres(f"it does not run as root, and there is no other user ({', '.join(OTHER_USERS)})")
-
-
 @cache
-def _started() -> Cluster | NoPostgres:
+def _started() -> Cluster | Missing:
     try:
         return Cluster()
-    except NoPostgres as problem:
+    except Missing as problem:
         return problem
 
 
@@ -206,7 +176,7 @@ def _started() -> Cluster | NoPostgres:
 def cluster() -> Iterator[Cluster]:
     """The cluster of this test process; tests that need it are skipped where there can be none."""
     started = _started()
-    if isinstance(started, NoPostgres):
+    if isinstance(started, Missing):
         pytest.skip(f"PostgreSQL cannot be run here: {started}")
     yield started
     started.close()
