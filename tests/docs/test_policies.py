@@ -70,7 +70,7 @@ def test_every_action_of_s3_stands_beside_its_resource() -> None:
 
 def test_every_condition_key_is_told() -> None:
     user = Principal("arn:aws:iam::1:user/a", "1", "user", "AKIA", id="AIDA", name="a")
-    keys = {*Circumstances("127.0.0.1", is_secure=True, user_agent="x").conditions("us-east-1"), *_facts(user, 0.0)}
+    keys = {*Circumstances("127.0.0.1", is_secure=True, user_agent=b"x").conditions("us-east-1"), *_facts(user, 0.0)}
     keys |= {f"{RESOURCE_TAG}KEY", f"{REQUEST_TAG}KEY", "aws:TagKeys", *call.QUERY_CONDITIONS.values()}
     keys |= {f"s3:{name}" for name in call.HEADER_CONDITIONS}
     told = [quoted(row[0])[0] for row in rows(section(PAGE, "## Condition keys")) if ":" in row[0]]

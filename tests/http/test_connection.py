@@ -65,6 +65,28 @@ class TestAnswers:
         assert answer.count(b"HTTP/1.1 200") == 1
         assert b"connection: close" in answer
 
+    def test_what_comes_in_in_one_turn_of_the_loop_is_answered_together_after_it(self):
+        async def run():
+            async with Port() as port:
+                clients = [port_connection(port) for _ in range(3)]
+                for connection, _ in clients:
+                    connection.data_received(POLL % (1, b"a"))
+                at_first = [transport.written for _, transport in clients]
+                await asyncio.sleep(0)
+                return at_first, [transport.written.count(b"HTTP/1.1 200") for _, transport in clients]
+
+        assert asyncio.run(run()) == ([b"", b"", b""], [1, 1, 1])
+
+    def test_a_connection_that_ends_in_the_same_turn_gets_its_answer_first(self):
+        async def run():
+            async with Port() as port:
+                connection, transport = port_connection(port)
+                connection.data_received(POLL % (1, b"a"))
+                connection.close_when_idle()
+                return transport.written.count(b"HTTP/1.1 200"), transport.is_closed
+
+        assert asyncio.run(run()) == (1, True)
+
     def test_each_has_a_date_and_a_name(self):
         answer = asked(CALL % (1, b"a")).lower()
         assert b"\r\ndate: " in answer
@@ -189,9 +211,11 @@ class TestBadSignatures:
                 for _ in range(120):
                     bad, transport = port_connection(port, "192.0.2.7")
                     bad.data_received(2 * (POLL % (3, b"bad")) + POLL % (1, b"x"))
+                    await asyncio.sleep(0)
                     answers.append((transport.written.count(b"HTTP/1.1 "), transport.written[:12], transport.is_closed))
                     bad.connection_lost(None)
                 good.data_received(POLL % (4, b"good"))
+                await asyncio.sleep(0)
                 other = port_connection(port, "192.0.2.8")[1]
                 return answers, (good_transport.written, good_transport.is_closed), other.written, port.calls.begun
 
@@ -211,6 +235,7 @@ class TestBadSignatures:
                 connection, transport = port_connection(port)
                 for _ in range(300):
                     connection.data_received(POLL % (3, b"bad"))
+                await asyncio.sleep(0)
                 return transport.written.count(b"HTTP/1.1 403"), transport.is_closed
 
         assert asyncio.run(run()) == (300, False)

@@ -101,7 +101,10 @@ class ActionTypeRules(Struct, frozen=True, rename="camel"):
     @property
     def query_property(self) -> str | None:
         """The property by whose value workers may choose their jobs."""
-        return next((each.name for each in self.properties if each.queryable), None)
+        for each in self.properties:
+            if each.queryable:
+                return each.name
+        return None
 
     def as_wire(self) -> wire.ActionType:
         """The type as ListActionTypes shows it."""

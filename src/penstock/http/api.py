@@ -44,6 +44,7 @@ CONTINUE_SECONDS_MAX = 24 * 3600.0
 JSON = b"application/x-amz-json-1.1"
 TARGET = b"x-amz-target"
 HELD = b"x-penstock-wait-seconds"
+CONTINUE = b"x-penstock-continue-seconds"
 _JSON_TYPES = (b"application/x-amz-json-1.1", b"application/x-amz-json-1.0", b"application/json")
 
 
@@ -122,8 +123,8 @@ class Api:
             principal.account,
             region,
             environment,
-            _seconds(headers, HELD, WAIT_SECONDS_MAX) or 0.0,
-            _seconds(headers, b"x-penstock-continue-seconds", CONTINUE_SECONDS_MAX),
+            _seconds(headers, HELD, WAIT_SECONDS_MAX) if HELD in headers else 0.0,
+            _seconds(headers, CONTINUE, CONTINUE_SECONDS_MAX) if CONTINUE in headers else None,
             circumstances(headers, origin),
         )
         if principal.kind != "root":
@@ -156,13 +157,10 @@ def _route(method: str, headers: Headers) -> Route:
     return route
 
 
-def _seconds(headers: Headers, name: bytes, seconds_max: float) -> float | None:
+def _seconds(headers: Headers, name: bytes, seconds_max: float) -> float:
     """A pause that a worker asks for in a header, within its bounds."""
-    text = headers.get(name)
-    if text is None:
-        return None
     try:
-        seconds = float(text)
+        seconds = float(headers[name])
     except ValueError:
         seconds = -1.0
     if not 0.0 <= seconds <= seconds_max:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 from random import getrandbits
 from typing import Any, TypeVar
 
@@ -84,10 +85,14 @@ async def _disconnection(receive: Receive) -> None:
         pass
 
 
+# Of this process, and how many answers it has named.
+_front = b"%08x-%04x-%04x-%04x-" % tuple(getrandbits(bits) for bits in (32, 16, 16, 16))
+_numbers = count(getrandbits(40))
+
+
 def request_id() -> bytes:
     """A name for an answer, in the form of a UUID. It guards nothing, so it need not be hard to guess."""
-    text = b"%032x" % getrandbits(128)
-    return b"-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    return b"%b%012x" % (_front, next(_numbers))
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> None:

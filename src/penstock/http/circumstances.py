@@ -23,4 +23,4 @@ def origin_of(scope: Scope) -> Origin:
 
 def circumstances(headers: dict[bytes, bytes], origin: Origin) -> Circumstances:
     """Where it came from, over what, and what the client calls itself."""
-    return Circumstances(origin.address, origin.is_secure, headers.get(b"user-agent", b"").decode("latin-1"))
+    return Circumstances(origin.address, origin.is_secure, headers.get(b"user-agent", b""))

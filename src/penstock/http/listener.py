@@ -80,6 +80,7 @@ class Listener:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | Handshakes | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._to_send: list[Connection] = []
 
     async def open(self, listening: socket, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on a bound socket."""
@@ -104,6 +105,17 @@ class Listener:
     def leave(self, connection: Connection, address: str) -> None:
         self._connections.discard(connection)
         self._seats.give_back(address)
+
+    def send_soon(self, connection: Connection) -> None:
+        """Have the connection send its answers, along with those of all others, before the loop looks for more to come in."""
+        if not self._to_send:
+            self.loop.call_soon(self._send)
+        self._to_send.append(connection)
+
+    def _send(self) -> None:
+        to_send, self._to_send = self._to_send, []
+        for connection in to_send:
+            connection.send()
 
     def __len__(self) -> int:
         """How many connections are open."""

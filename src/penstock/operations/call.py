@@ -68,11 +68,11 @@ class Environment(Struct, frozen=True):
 
 
 class Circumstances(Struct, frozen=True):
-    """How a request came in."""
+    """How a request came in; what the client calls itself is as it came."""
 
     source_ip: str = ""
     is_secure: bool = False
-    user_agent: str = ""
+    user_agent: bytes = b""
 
     def conditions(self, region: str) -> dict[str, str]:
         """What policies may ask of it, by the names of their condition keys."""
@@ -80,7 +80,7 @@ class Circumstances(Struct, frozen=True):
         if self.source_ip:
             found["aws:SourceIp"] = self.source_ip
         if self.user_agent:
-            found["aws:UserAgent"] = self.user_agent
+            found["aws:UserAgent"] = self.user_agent.decode("latin-1")
         return found
 
 

@@ -37,15 +37,16 @@ _NO_JOBS = wire.PollForJobsOutput(jobs=())
 
 async def poll_for_jobs(request: wire.PollForJobsInput, call: Call) -> wire.PollForJobsOutput:
     """API: PollForJobs. What is returned is Dispatched under a fresh nonce; the oldest jobs come first."""
+    now = call.now
     key = type_key(request.action_type_id, call.account, call.region)
-    query_key = await _admitted(request, call, key)
-    claimed = await claim_jobs(call, key, query_key, request.max_batch_size)
+    query_key = await _admitted(request, call, key, now)
+    claimed = await claim_jobs(call, key, query_key, request.max_batch_size, now=now)
     if not claimed:
         return _NO_JOBS
     return wire.PollForJobsOutput(jobs=await delivered(call, claimed))
 
 
-async def _admitted(request: wire.PollForJobsInput, call: Call, key: str) -> str:
+async def _admitted(request: wire.PollForJobsInput, call: Call, key: str, now: float) -> str:
     """The query value of the jobs that the poll may take. A poll that is refused is remembered too."""
     identity, query, refused = request.action_type_id, request.query_param, ""
     try:
@@ -57,7 +58,7 @@ async def _admitted(request: wire.PollForJobsInput, call: Call, key: str) -> str
         raise
     finally:
         what = polled(identity, call.account, call.region, query_words(query) if query else "", refused)
-        call.environment.polls.record(what, poller(call.principal), call.now)
+        call.environment.polls.record(what, poller(call.principal), now)
 
 
 def _require_built_in_worker(call: Call, identity: wire.ActionTypeId) -> None:
@@ -91,10 +92,9 @@ def _query_key(rules: ActionTypeRules, query: dict[str, str] | None) -> str:
     return query[expected]
 
 
-async def claim_jobs(call: Call, key: str, query_key: str, jobs_max: int | None) -> list[ClaimedJob]:
-    """Take jobs off the board; hold the call for `call.wait_seconds` while there are none."""
+async def claim_jobs(call: Call, key: str, query_key: str, jobs_max: int | None, *, now: float) -> list[ClaimedJob]:
+    """Take jobs off the board; hold the call for `call.wait_seconds` from `now` on while there are none."""
     jobs_max = min(jobs_max or 1, BATCH_MAX)
-    now = call.now
     deadline = now + call.wait_seconds
     while True:
         if await call.reader.has_claimable(key, query_key, now):

@@ -53,7 +53,7 @@ async def poll_for_third_party_jobs(
             f"The partner action type with category '{identity.category}', provider '{identity.provider}' and version "
             f"'{identity.version}' does not exist or is not for account '{call.account}' to poll"
         )
-    claimed = await claim_jobs(call, row.type_key, "", request.max_batch_size)
+    claimed = await claim_jobs(call, row.type_key, "", request.max_batch_size, now=call.now)
     jobs = tuple(wire.ThirdPartyJob(client_id=job.client_id, job_id=job.id) for job in claimed)
     return wire.PollForThirdPartyJobsOutput(jobs=jobs)
 
