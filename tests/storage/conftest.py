@@ -22,7 +22,13 @@ Make = Callable[[], Storage]
 @contextmanager
 def sqlite(request: pytest.FixtureRequest) -> Iterator[Make]:
     folder: Path = request.getfixturevalue("tmp_path")
-    yield lambda: SqliteStorage(folder / "penstock.db")
+    yield lambda: _checking(SqliteStorage(folder / "penstock.db"))
+
+
+def _checking(storage: SqliteStorage) -> SqliteStorage:
+    """With the constraints that a server passes over, so that what breaks one is found here."""
+    storage.connection.execute("PRAGMA ignore_check_constraints = OFF")
+    return storage
 
 
 @contextmanager

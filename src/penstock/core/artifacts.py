@@ -30,13 +30,15 @@ def allocate(
 ) -> tuple[Artifact, ...]:
     """A place for each output; `revision` is what a source is asked to put there."""
     return tuple(
-        Artifact(
-            name=output.name,
-            bucket=store.location,
-            key=f"{pipeline_name[:_PIPELINE_LENGTH]}/{output.name[:_ARTIFACT_LENGTH]}/{_suffix(moment.new_id())}",
-            revision=revision,
-        )
-        for output in action.output_artifacts or ()
+        [
+            Artifact(
+                name=output.name,
+                bucket=store.location,
+                key=f"{pipeline_name[:_PIPELINE_LENGTH]}/{output.name[:_ARTIFACT_LENGTH]}/{_suffix(moment.new_id())}",
+                revision=revision,
+            )
+            for output in action.output_artifacts or ()
+        ]
     )
 
 

@@ -114,10 +114,14 @@ def _with_slot(state: Pipeline, stage: str, **changes: object) -> Pipeline:
 
 def _with_run(state: Pipeline, execution_id: str, stage: str, action: str, run: ActionRun) -> Pipeline:
     execution = state.executions[execution_id]
+    return _with_execution(
+        state, replace(execution, stages=_stages_with(execution, stage, action, run), updated_at=run.changed_at)
+    )
+
+
+def _stages_with(execution: Execution, stage: str, action: str, run: ActionRun) -> dict[str, StageRun]:
     passage = execution.stages[stage]
-    passage = replace(passage, actions={**passage.actions, action: run})
-    stages = {**execution.stages, stage: passage}
-    return _with_execution(state, replace(execution, stages=stages, updated_at=run.changed_at))
+    return {**execution.stages, stage: replace(passage, actions={**passage.actions, action: run})}
 
 
 def _execution_started(state: Pipeline, event: ExecutionStarted) -> Pipeline:
@@ -233,8 +237,6 @@ def _stage_entered(state: Pipeline, event: StageEntered) -> Pipeline:
 def _action_started(state: Pipeline, event: ActionStarted) -> Pipeline:
     execution = state.executions[event.execution_id]
     number = execution.runs_started + 1
-    state = _with_execution(state, replace(execution, runs_started=number))
-    state = _with_alarm(state, event.timeout_at)
     run = ActionRun(
         id=event.run_id,
         number=number,
@@ -246,7 +248,9 @@ def _action_started(state: Pipeline, event: ActionStarted) -> Pipeline:
         token=event.token,
         outputs=event.job.work.outputs if event.job is not None else (),
     )
-    return _with_run(state, event.execution_id, event.stage, event.action, run)
+    stages = _stages_with(execution, event.stage, event.action, run)
+    execution = replace(execution, runs_started=number, stages=stages, updated_at=event.at)
+    return _with_alarm(_with_execution(state, execution), event.timeout_at)
 
 
 def _with_alarm(state: Pipeline, deadline_at: float) -> Pipeline:
@@ -287,22 +291,23 @@ def _action_ended(state: Pipeline, event: ActionEnded) -> Pipeline:
     run = replace(
         run,
         status=event.status,
+        deadline_at=None,
         job_id=None,
         error=event.error,
         summary=event.summary if event.summary is not None else run.summary,
         updated_by=event.by,
         revision=event.revision,
-        variables=event.variables,
     )
-    state = _with_run(state, event.execution_id, event.stage, event.action, run)
-    if event.status != "Succeeded":
-        return state
-    return _with_execution(state, _with_results(state, event, run))
-
-
-def _with_results(state: Pipeline, event: ActionEnded, run: ActionRun) -> Execution:
-    """What later actions may use of this one: its artifacts, its revision if it is a source, its variables."""
     execution = state.executions[event.execution_id]
+    stages = _stages_with(execution, event.stage, event.action, run)
+    execution = replace(execution, stages=stages, updated_at=event.at)
+    if event.status == "Succeeded":
+        execution = _with_results(state, execution, event, run)
+    return _with_execution(state, execution)
+
+
+def _with_results(state: Pipeline, execution: Execution, event: ActionEnded, run: ActionRun) -> Execution:
+    """With what later actions may use of this one: its artifacts, its revision if it is a source, its variables."""
     declared = declared_action(version_of(state, execution).declaration, event.stage, event.action)
     revision = event.revision if declared.action_type_id.category == "Source" else None
     if run.outputs:

@@ -79,7 +79,11 @@ class Artifact(Struct, frozen=True, omit_defaults=True):
 
 class ActionRun(Struct, frozen=True, omit_defaults=True):
     """One attempt of an action. Its id is the stamp of its jobs and timers, and the API's actionExecutionId; its number
-    counts the attempts of its execution."""
+    counts the attempts of its execution.
+
+    `variables` are those of an attempt that a step has ended. An execution has those that can be referred to in its `outputs`,
+    and is written too often to hold the others as well.
+    """
 
     id: str
     status: ActionStatus

@@ -11,7 +11,7 @@ _CHANGE_IDENTIFIER_LENGTH_MAX = 100
 
 def asked_revision(execution: Execution, action: str) -> str | None:
     """The commit that an execution was started with for a source action. Actions of later stages may be its namesakes."""
-    if execution.position > 0:
+    if execution.position > 0 or not execution.overrides:
         return None
     asked = (each for each in execution.overrides if each.action_name == action and each.revision_type == "COMMIT_ID")
     return next((each.revision_value for each in asked), None)

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.core.admission import release
 from penstock.core.commands import (
@@ -137,6 +138,8 @@ def step(state: Pipeline, command: Command, moment: Moment) -> Step:
 
 def _attempt(state: Pipeline, event: ActionStarted | ActionEnded | JobOffered | JobEnded) -> Attempt:
     run = state.executions[event.execution_id].stages[event.stage].actions[event.action]
+    if isinstance(event, ActionEnded) and event.variables:
+        run = replace(run, variables=event.variables)
     return Attempt(event.execution_id, event.stage, event.action, run)
 
 

@@ -80,6 +80,8 @@ def resolve_configuration(
 
     Raises `UnresolvedVariable`, or `ConfigurationTooLarge` beyond 100 KB of keys and values, the secret ones apart.
     """
+    if not configuration:
+        return {}
     resolved = {key: resolve(value, lookup) for key, value in configuration.items() if key not in secret_keys}
     size = sum(len(key.encode()) + len(value.encode()) for key, value in resolved.items())
     if size > RESOLVED_CONFIGURATION_BYTES_MAX:

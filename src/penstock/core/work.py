@@ -29,7 +29,7 @@ def namespaces(execution: Execution) -> Namespaces:
 
 def inputs_of(execution: Execution, declared: tuple[wire.InputArtifact, ...] | None) -> tuple[Artifact, ...]:
     """The declared inputs that have been made."""
-    return tuple(execution.artifacts[each.name] for each in declared or () if each.name in execution.artifacts)
+    return tuple([execution.artifacts[each.name] for each in declared or () if each.name in execution.artifacts])
 
 
 def resolved_commands(commands: tuple[str, ...] | None, values: Namespaces) -> tuple[str, ...] | None:

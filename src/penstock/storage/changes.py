@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from penstock.core.model import Pipeline
 from penstock.ports.storage import Changes, ExecutionRow, NewJob, RuleRow, RunRow, TimerRow
-from penstock.storage.rows import encode
+from penstock.storage.rows import encode, encode_execution
 
 __all__ = ["job_parameters", "open_jobs", "settled", "statements"]
 
@@ -81,7 +81,7 @@ def _execution(row: ExecutionRow) -> Parameters:
         "id": execution.id,
         "status": execution.status,
         "status_before": row.status_before,
-        "document": encode(execution),
+        "document": encode_execution(execution),
     }
 
 

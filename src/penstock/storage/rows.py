@@ -3,8 +3,10 @@
 from typing import Any
 
 import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
 
-from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion, RuleRun
+from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion, RuleRun, StageRun
 from penstock.ports.storage import (
     ActionRecord,
     ActionTypeRow,
@@ -25,6 +27,7 @@ __all__ = [
     "decode_work",
     "due_timer",
     "encode",
+    "encode_execution",
     "job",
     "job_row",
     "log_line",
@@ -42,6 +45,34 @@ decode_work = msgspec.json.Decoder(JobWork).decode
 _decode_run = msgspec.json.Decoder(ActionRun).decode
 _decode_rule = msgspec.json.Decoder(RuleRun).decode
 _decode_input = msgspec.json.Decoder(RunInput).decode
+
+
+# The passages that were encoded last, by their identity: each is kept with what it was made of.
+_PASSAGES_MAX = 8192
+_passages: dict[int, tuple[StageRun, Raw]] = {}
+
+
+def encode_execution(execution: Execution) -> bytes:
+    """The document of an execution. What it went through before its present stage stays as it is and is encoded once."""
+    if len(execution.stages) < 2:
+        return encode(execution)
+    stages = {
+        name: passage if passage.status == "InProgress" else _encoded(passage)
+        for name, passage in execution.stages.items()
+    }
+    return encode(replace(execution, stages=stages))
+
+
+def _encoded(passage: StageRun) -> Raw:
+    known = _passages.get(id(passage))
+    if known is not None:
+        return known[1]
+    if len(_passages) >= _PASSAGES_MAX:
+        _passages.clear()
+    made = Raw(encode(passage))
+    # As long as the passage is kept here, nothing else has its identity.
+    _passages[id(passage)] = (passage, made)
+    return made
 
 
 def job(row: Row) -> Job:

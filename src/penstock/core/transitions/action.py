@@ -35,7 +35,7 @@ def start_action(
     binding = binding_of(state, execution, stage, action.name)
     run_id = moment.new_id()
     timeout_at = moment.now + binding.timeout_seconds
-    inputs = tuple(artifact.name for artifact in action.input_artifacts or ())
+    inputs = tuple([artifact.name for artifact in action.input_artifacts or ()])
     try:
         work = _work(state, execution, stage, action, run_id, moment)
         if binding.is_approval:
@@ -126,7 +126,8 @@ def _work(
     values = namespaces(execution)
     try:
         configuration = resolve_configuration(action.configuration or {}, binding.secret_keys, values)
-        resolved = _resolved(action, values)
+        # What an action of another owner may refer to variables in is its configuration alone.
+        resolved = _resolved(action, values) if action.action_type_id.owner == "AWS" else None
     except ResolutionFailure as problem:
         raise CannotStart("InvalidVariableReference", str(problem)) from None
     store = store_of(declaration, action, state.head.region)
@@ -147,8 +148,8 @@ def _work(
         continuation_token=token,
         encryption_key=store.encryption_key,
         secret_keys=binding.secret_keys,
-        declaration=resolved if action.action_type_id.owner == "AWS" else None,
-        overrides=tuple(override for override in execution.overrides if override.action_name == action.name),
+        declaration=resolved,
+        overrides=tuple([override for override in execution.overrides if override.action_name == action.name]),
         function=function,
     )
 

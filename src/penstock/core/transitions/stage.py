@@ -24,11 +24,11 @@ def advance(state: Pipeline, execution: Execution, moment: Moment) -> Iterator[E
     run = stage_run(state, execution)
     if run.status not in ("InProgress", "Stopping"):
         return
-    if any(condition.status == "InProgress" for condition in run.gates.values()):
+    if run.gates and any(condition.status == "InProgress" for condition in run.gates.values()):
         yield from _attend(state, execution, stage, run, moment)
     elif not _is_ended_from_outside(execution) and verdict_at(run, "beforeEntry") == "Failed":
         yield from _turned_away(execution, stage, moment)
-    elif any(action.status == "InProgress" for action in run.actions.values()):
+    elif "InProgress" in [action.status for action in run.actions.values()]:
         if not _is_ending(execution, run):
             yield from _start_group(state, execution, stage, run, moment)
     else:
@@ -67,7 +67,8 @@ def _is_ending(execution: Execution, run: StageRun) -> bool:
 
 
 def _has_failed(run: StageRun) -> bool:
-    return any(action.status in ("Failed", "Abandoned") for action in run.actions.values())
+    statuses = [action.status for action in run.actions.values()]
+    return "Failed" in statuses or "Abandoned" in statuses
 
 
 def _conclude(

@@ -8,7 +8,7 @@ VALUES
 
 -- name: end_job
 UPDATE jobs SET status = :status, ended_at = :at, work = NULL, lease = NULL
-WHERE number = :number AND status IN ('Queued', 'Dispatched', 'InProgress')
+WHERE number = :number AND (status = 'InProgress' OR status = 'Dispatched' OR status = 'Queued')
 
 -- name: acknowledge_job
 UPDATE jobs SET status = 'InProgress', status_at = :at
