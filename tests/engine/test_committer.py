@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,17 @@ def held_flush(inside: House) -> Iterator[threading.Event]:
         inside.storage._flush = flush  # type: ignore[method-assign]
 
 
+async def begun(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """A call that is made when this is awaited."""
+    return await call(*arguments)
+
+
 async def gather_in_one_batch(inside: House, *calls: Any) -> list[Any]:
     """Start all the calls while a flush is held, so that they gather, and give their outcomes."""
     with held_flush(inside) as release:
-        first = asyncio.create_task(inside.committer.write(tag("first")))
+        first = asyncio.ensure_future(inside.committer.write(tag("first")))
         await asyncio.sleep(0)
-        started = [asyncio.create_task(call) for call in calls]
+        started = [asyncio.ensure_future(call) for call in calls]
         for _ in range(5):
             await asyncio.sleep(0)
         before = inside.committer.commits
@@ -88,13 +93,13 @@ class TestFlushing:
                 job = (await inside.poll())[0]
                 with held_flush(inside) as release:
                     calls = [
-                        inside.committer.write(tag("a")),
-                        inside.committer.submit(ACCOUNT, pipeline_id, START),
+                        begun(inside.committer.write, tag("a")),
+                        begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
                         inside.ask("AcknowledgeJob", jobId=job["id"], nonce=job["nonce"]),
                         inside.ask("DeletePipeline", name="none"),
                         inside.ask("StartPipelineExecution", name="line"),
                     ]
-                    waiting = [asyncio.create_task(call) for call in calls]
+                    waiting = [asyncio.ensure_future(call) for call in calls]
                     done, _ = await asyncio.wait(waiting, timeout=0.3)
                     assert not done
                     release.set()
@@ -108,7 +113,7 @@ class TestFlushing:
                 await inside.types()
                 await inside.pipeline()
                 with held_flush(inside):
-                    writing = asyncio.create_task(inside.committer.write(tag("a")))
+                    writing = asyncio.ensure_future(inside.committer.write(tag("a")))
                     assert await asyncio.wait_for(inside.statuses(), 5) == ["InProgress"]
                     assert await asyncio.wait_for(inside.poll("Builder"), 5) == []
                     assert not writing.done()
@@ -135,7 +140,7 @@ class TestFlushing:
             async with house(tmp_path) as inside:
                 await inside.committer.write(tag("before"))
                 inside.storage.connection = FullDisk(inside.storage.connection)  # type: ignore[assignment]
-                calls = [inside.committer.write(tag(str(number))) for number in range(100)]
+                calls = [begun(inside.committer.write, tag(str(number))) for number in range(100)]
                 outcomes = await asyncio.gather(*calls, return_exceptions=True)
                 assert {type(outcome) for outcome in outcomes} == {ServiceUnavailable}
                 assert "full" in str(inside.committer.failed.result())
@@ -156,11 +161,11 @@ class TestTrouble:
                 pipeline_id = await inside.pipeline_id()
                 outcomes = await gather_in_one_batch(
                     inside,
-                    inside.committer.submit(ACCOUNT, pipeline_id, START),
-                    inside.committer.submit(ACCOUNT, pipeline_id, StopExecution("nobody", abandon=False)),
-                    inside.committer.submit(ACCOUNT, "no-pipeline", START),
-                    inside.committer.submit_result("no-job", ACCOUNT, JobSucceeded),
-                    inside.committer.submit(ACCOUNT, pipeline_id, START),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, StopExecution("nobody", abandon=False)),
+                    begun(inside.committer.submit, ACCOUNT, "no-pipeline", START),
+                    begun(inside.committer.submit_result, "no-job", ACCOUNT, JobSucceeded),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
                 )
                 kinds = [type(outcome) for outcome in outcomes]
                 assert kinds == [tuple, ExecutionNotStoppable, PipelineGone, JobGone, tuple]
@@ -171,7 +176,7 @@ class TestTrouble:
     def test_an_unexpected_error_in_a_plain_write_undoes_that_write_alone(self, tmp_path: Path) -> None:
         async def check() -> None:
             async with house(tmp_path) as inside:
-                calls = [inside.committer.write(work) for work in (tag("a"), broken, tag("b"))]
+                calls = [begun(inside.committer.write, work) for work in (tag("a"), broken, tag("b"))]
                 a, wrong, b = await gather_in_one_batch(inside, *calls)
                 assert (a, type(wrong), b) == ("a", ZeroDivisionError, "b")
                 assert [await tags(inside, key) for key in ("a", "broken", "b")] == [{"k": "a"}, {}, {"k": "b"}]
@@ -191,8 +196,8 @@ class TestTrouble:
                 job_id = await inside.take()
                 outcomes = await gather_in_one_batch(
                     inside,
-                    inside.committer.submit_result(job_id, ACCOUNT, impossible),
-                    inside.committer.submit_result(job_id, ACCOUNT, JobSucceeded),
+                    begun(inside.committer.submit_result, job_id, ACCOUNT, impossible),
+                    begun(inside.committer.submit_result, job_id, ACCOUNT, JobSucceeded),
                 )
                 assert [type(outcome) for outcome in outcomes] == [InternalFailure, tuple]
                 assert len(await inside.actions()) == 2
@@ -221,9 +226,9 @@ class TestTrouble:
                 monkeypatch.setattr(inside.storage._transaction, "write", refusing)
                 outcomes = await gather_in_one_batch(
                     inside,
-                    inside.committer.submit(ACCOUNT, good, START),
-                    inside.committer.submit(ACCOUNT, bad, START),
-                    inside.committer.write(tag("a")),
+                    begun(inside.committer.submit, ACCOUNT, good, START),
+                    begun(inside.committer.submit, ACCOUNT, bad, START),
+                    begun(inside.committer.write, tag("a")),
                 )
                 assert [type(outcome) for outcome in outcomes] == [tuple, InternalFailure, str]
                 assert len(await inside.statuses("good")) == 2
@@ -243,10 +248,10 @@ class TestTrouble:
         async def check() -> None:
             async with house(tmp_path) as inside:
                 with held_flush(inside) as release:
-                    first = asyncio.create_task(inside.committer.write(tag("first")))
+                    first = asyncio.ensure_future(inside.committer.write(tag("first")))
                     await asyncio.sleep(0)
                     await asyncio.sleep(0)
-                    queued = [asyncio.create_task(inside.committer.write(tag(str(number)))) for number in range(10)]
+                    queued = [asyncio.ensure_future(inside.committer.write(tag(str(number)))) for number in range(10)]
                     await asyncio.sleep(0)
                     with pytest.raises(ThrottlingException):
                         await asyncio.wait_for(inside.committer.write(tag("much")), 1)
@@ -265,8 +270,8 @@ class TestTrouble:
                 pipeline_id = await inside.pipeline_id()
                 with held_flush(inside):
                     started = [
-                        asyncio.create_task(inside.committer.submit(ACCOUNT, pipeline_id, START)),
-                        asyncio.create_task(inside.committer.write(tag("a"))),
+                        asyncio.ensure_future(inside.committer.submit(ACCOUNT, pipeline_id, START)),
+                        asyncio.ensure_future(inside.committer.write(tag("a"))),
                     ]
                     for _ in range(5):
                         await asyncio.sleep(0)
@@ -283,7 +288,7 @@ class TestTrouble:
         async def check() -> None:
             inside = House(tmp_path)
             running = asyncio.create_task(inside.committer.run())
-            calls = [asyncio.create_task(inside.committer.write(tag(str(number)))) for number in range(200)]
+            calls = [asyncio.ensure_future(inside.committer.write(tag(str(number)))) for number in range(200)]
             await asyncio.sleep(0)
             running.cancel()
             await asyncio.gather(*calls)
@@ -301,7 +306,7 @@ class TestBatches:
                 await inside.types()
                 await inside.pipeline()
                 job_id = await inside.take()
-                calls = [inside.committer.submit_result(job_id, ACCOUNT, JobSucceeded) for _ in range(3)]
+                calls = [begun(inside.committer.submit_result, job_id, ACCOUNT, JobSucceeded) for _ in range(3)]
                 outcomes = await gather_in_one_batch(inside, *calls)
                 assert [type(outcome) for outcome in outcomes] == [tuple, JobNotInProgress, JobNotInProgress]
                 assert len(await inside.actions()) == 2
@@ -319,8 +324,8 @@ class TestBatches:
                 jobs = inside.count("jobs")
                 outcomes = await gather_in_one_batch(
                     inside,
-                    inside.committer.submit_result(job_id, ACCOUNT, JobSucceeded),
-                    inside.committer.submit(ACCOUNT, pipeline_id, StopExecution(execution_id, abandon=True)),
+                    begun(inside.committer.submit_result, job_id, ACCOUNT, JobSucceeded),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, StopExecution(execution_id, abandon=True)),
                 )
                 assert [type(outcome) for outcome in outcomes] == [tuple, tuple]
                 assert inside.count("jobs") == jobs
@@ -349,7 +354,9 @@ class TestBatches:
         async def check() -> None:
             async with house(tmp_path) as inside:
                 before = inside.committer.commits
-                await gather_in_one_batch(inside, *[inside.committer.write(tag(str(number))) for number in range(64)])
+                await gather_in_one_batch(
+                    inside, *[begun(inside.committer.write, tag(str(number))) for number in range(64)]
+                )
                 assert inside.committer.commits - before == 2
 
         asyncio.run(check())
@@ -365,8 +372,8 @@ class TestBatches:
                 key = f"Custom/{ACCOUNT}/eu-west-1/Source/Origin/1"
                 _, jobs = await gather_in_one_batch(
                     inside,
-                    inside.committer.submit(ACCOUNT, pipeline_id, START),
-                    inside.committer.claim(Claim(key, "", 1, "me", now, now + 60)),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
+                    begun(inside.committer.claim, Claim(key, "", 1, "me", now, now + 60)),
                 )
                 assert len(jobs) == 1
 
@@ -381,8 +388,8 @@ class TestBatches:
                 deleted, started, result = await gather_in_one_batch(
                     inside,
                     inside.ask("DeletePipeline", name="line"),
-                    inside.committer.submit(ACCOUNT, pipeline_id, START),
-                    inside.committer.submit_result(job_id, ACCOUNT, JobSucceeded),
+                    begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
+                    begun(inside.committer.submit_result, job_id, ACCOUNT, JobSucceeded),
                 )
                 assert (deleted, type(started), type(result)) == (None, PipelineGone, JobNotInProgress)
                 assert {

@@ -17,6 +17,9 @@ __all__ = ["OpenDoor", "SigningDoor", "make_door"]
 
 _RULES = {"codepipeline": API, "sts": STS}
 
+# Secret, principal, region.
+Holder = tuple[str, Principal, str]
+
 
 class SigningDoor(Judge):
     """Lets in who signs with a key that is known: a root key, a stored one, or one of a session."""
@@ -33,6 +36,15 @@ class SigningDoor(Judge):
         verify(claim, secret)
         return principal, claim.terms.region
 
+    def recognize(self, request: SignedRequest) -> tuple[Principal, str] | None:
+        """The same for a call of the API, at once; None if the caller has to be looked up first."""
+        claim = read_claim(request, API, self._clock.now())
+        known = self._known_holder(claim)
+        if known is None:
+            return None
+        verify(claim, known[0])
+        return known[1], claim.terms.region
+
     async def authenticate_s3(self, request: SignedRequest) -> tuple[Principal, str, BodyCheck]:
         """The same for the S3 surface, header or presigned, and the check that the body must go through.
 
@@ -48,28 +60,41 @@ class SigningDoor(Judge):
         """Look everybody up afresh."""
         self._keys.forget()
 
-    async def _holder(self, claim: Claim) -> tuple[str, Principal, str]:
-        """The secret, the principal and the region of a claim's access key id."""
-        is_temporary = claim.terms.access_key_id.startswith(TEMPORARY_KEY_MARK)
-        if is_temporary is (claim.token is None):
+    def _known_holder(self, claim: Claim) -> Holder | None:
+        """The secret, the principal and the region of a claim's access key id; None if they have to be looked up."""
+        terms = claim.terms
+        if terms.access_key_id.startswith(TEMPORARY_KEY_MARK) is (claim.token is None):
             raise UnrecognizedClientException
-        if claim.token is not None:
-            session = self._sessions.open(claim.token, claim.terms.access_key_id, self._clock.now())
-            principal = session.principal or await self._holder_of(session)
-            region = session.region if principal.kind == "job" else claim.terms.region
-            return session.secret_access_key, principal, region
-        key = self._roots.get(claim.terms.access_key_id) or await self._keys.find(claim.terms.access_key_id)
-        if key is None:
-            raise UnrecognizedClientException
-        return key.secret_access_key, key.principal, claim.terms.region
-
-    async def _holder_of(self, session: Session) -> Principal:
-        """Whoever the session is of, as they are now; UnrecognizedClientException if there is nobody like that any more."""
+        if claim.token is None:
+            key = self._roots.get(terms.access_key_id) or self._keys.known(terms.access_key_id)
+            return None if key is None else (key.secret_access_key, key.principal, terms.region)
+        session = self._sessions.open(claim.token, terms.access_key_id, self._clock.now())
+        if session.principal is not None:
+            return _held(session, session.principal, claim)
         root = self._roots.get(session.holder)
-        holder = root.principal if root is not None else await self._keys.principal(session.holder)
+        holder = root.principal if root is not None else self._keys.known_principal(session.holder)
+        return None if holder is None else _held(session, session.held_by(holder), claim)
+
+    async def _holder(self, claim: Claim) -> Holder:
+        """The same, looked up if need be; UnrecognizedClientException if there is nobody like that, or no more."""
+        known = self._known_holder(claim)
+        if known is not None:
+            return known
+        terms = claim.terms
+        if claim.token is None:
+            key = await self._keys.find(terms.access_key_id)
+            if key is None:
+                raise UnrecognizedClientException
+            return key.secret_access_key, key.principal, terms.region
+        session = self._sessions.open(claim.token, terms.access_key_id, self._clock.now())
+        holder = await self._keys.principal(session.holder)
         if holder is None:
             raise UnrecognizedClientException
-        return session.held_by(holder)
+        return _held(session, session.held_by(holder), claim)
+
+
+def _held(session: Session, principal: Principal, claim: Claim) -> Holder:
+    return session.secret_access_key, principal, session.region if principal.kind == "job" else claim.terms.region
 
 
 class OpenDoor(Judge):
@@ -86,6 +111,10 @@ class OpenDoor(Judge):
         service: Service = "codepipeline",  # noqa: ARG002 - nothing need be signed here
     ) -> tuple[Principal, str]:
         """Root, and the region that the request names, else the usual one."""
+        return self.recognize(request)
+
+    def recognize(self, request: SignedRequest) -> tuple[Principal, str]:
+        """The same, at once."""
         _refuse_strangers(request)
         return self._root, claimed_region(request) or self._region
 

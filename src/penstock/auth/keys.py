@@ -32,6 +32,14 @@ class KeyCache:
         """The user or role with that unique id, or None."""
         return await self._principals.find(principal_id)
 
+    def known(self, access_key_id: str) -> AccessKey | None:
+        """The key of that id, if it was looked up just now."""
+        return self._keys.known(access_key_id)
+
+    def known_principal(self, principal_id: str) -> Principal | None:
+        """The user or role with that unique id, if it was looked up just now."""
+        return self._principals.known(principal_id)
+
     def forget(self) -> None:
         """Look everybody up afresh next time."""
         self._keys.forget()
@@ -46,12 +54,18 @@ class _Remembered(Generic[T]):
         self._clock = clock
         self._found: dict[str, tuple[float, T]] = {}
 
-    async def find(self, key: str) -> T | None:
+    def known(self, key: str) -> T | None:
         known = self._found.get(key)
-        now = self._clock.now()
         # A clock that is set back must not make a key live longer.
-        if known is not None and 0 <= now - known[0] < LIFETIME_SECONDS:
+        if known is not None and 0 <= self._clock.now() - known[0] < LIFETIME_SECONDS:
             return known[1]
+        return None
+
+    async def find(self, key: str) -> T | None:
+        known = self.known(key)
+        if known is not None:
+            return known
+        now = self._clock.now()
         found = await self._look_up(key)
         self._found.pop(key, None)
         if found is not None:

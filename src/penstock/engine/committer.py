@@ -22,7 +22,7 @@ What happens on each failure:
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -154,44 +154,39 @@ class Committer:
         self.commits = 0
         self.committed = 0
 
-    async def submit(
+    def submit(
         self, account: str, pipeline_id: str, command: Command, once: Guard | None = None
-    ) -> tuple[Event, ...]:
-        """Run a command; returns what happened once it is on disk. Raises Refusal, PipelineGone or AlreadyStarted."""
+    ) -> Awaitable[tuple[Event, ...]]:
+        """Run a command; gives what happened once it is on disk. Raises Refusal, PipelineGone or AlreadyStarted."""
         item = self._enqueue(_Run)
         item.account, item.pipeline_id, item.command = account, pipeline_id, command
         item.job_id, item.make, item.once = None, None, once
-        events: tuple[Event, ...] = await item.answer
-        return events
+        return item.answer
 
-    async def submit_result(
+    def submit_result(
         self, job_id: str, account: str | None, make: Callable[[Job], Command]
-    ) -> tuple[Event, ...]:
+    ) -> Awaitable[tuple[Event, ...]]:
         """The same for a job's result; `make` gets the job as it is in the database. Raises Refusal or JobGone."""
         item = self._enqueue(_Run)
         item.account, item.pipeline_id, item.command = account, "", None
         item.job_id, item.make, item.once = job_id, make, None
-        events: tuple[Event, ...] = await item.answer
-        return events
+        return item.answer
 
-    async def write(self, work: Callable[[Transaction], Written[T]]) -> T:
+    def write(self, work: Callable[[Transaction], Written[T]]) -> Awaitable[T]:
         """Run a plain write. What it raises is raised here, and leaves nothing written."""
         item = self._enqueue(_Write)
         item.work = work
-        value: T = await item.answer
-        return value
+        return item.answer
 
-    async def claim(self, claim: Claim) -> list[ClaimedJob]:
+    def claim(self, claim: Claim) -> Awaitable[list[ClaimedJob]]:
         item = self._enqueue(_Claim)
         item.claim = claim
-        jobs: list[ClaimedJob] = await item.answer
-        return jobs
+        return item.answer
 
-    async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledged:
+    def acknowledge(self, acknowledgement: Acknowledgement) -> Awaitable[Acknowledged]:
         item = self._enqueue(_Acknowledge)
         item.acknowledgement = acknowledgement
-        status: Acknowledged = await item.answer
-        return status
+        return item.answer
 
     def _enqueue(self, kind: "type[_AnyItem]") -> "_AnyItem":
         if self.failed.done():

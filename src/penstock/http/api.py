@@ -7,7 +7,9 @@ answered as InternalFailure, without a trace.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,7 +20,7 @@ from penstock.http.throttle import Throttle
 from penstock.operations.authorization import authorize
 from penstock.operations.call import Call, Environment
 from penstock.operations.registry import HANDLERS, Route
-from penstock.ports.identity import SignedRequest
+from penstock.ports.identity import Principal, SignedRequest
 from penstock.wire.catalog import TARGET_PREFIX
 from penstock.wire.codec import decode, encode
 from penstock.wire.errors import (
@@ -35,6 +37,8 @@ __all__ = ["BODY_BYTES_MAX", "HELD", "JSON", "TARGET", "Answer", "Api", "is_prom
 Headers = dict[bytes, bytes]
 # Status and body of an answer.
 Answer = tuple[int, bytes]
+# Who calls, and in which region.
+Caller = tuple[Principal, str]
 
 log = logging.getLogger("penstock.api")
 
@@ -78,14 +82,28 @@ class Api:
         self._metrics = metrics
         self._throttle = throttle or Throttle()
 
-    async def answer(self, request: SignedRequest, headers: Headers, origin: Origin) -> Answer:
-        """The answer to a whole request, its headers once more by name."""
+    def answer(self, request: SignedRequest, headers: Headers, origin: Origin) -> Coroutine[Any, Any, Answer]:
+        """The answer to a whole request, its headers once more by name.
+
+        Up to where the operation begins everything is done before this returns, as long as nobody has to be looked up. So what
+        waits for an answer is small: of the request only what was asked.
+        """
         target = "unknown"
         try:
             route = _route(request.method, headers)
             target = route.operation.name
-            body = encode(await self.serve(route, request, headers, origin))
-            status = 200
+            caller = self._recognized(request, origin)
+            if caller is None:
+                return self._told(target, partial(self.serve, route, request, headers, origin))
+            call = self._call(caller, headers, origin)
+            asked = decode(route.operation, request.body)
+        except Exception as problem:
+            return self._told(target, partial(_fail, problem))
+        return self._told(target, partial(_run, route, asked, call))
+
+    async def _told(self, target: str, work: Callable[[], Awaitable[Struct | None]]) -> Answer:
+        try:
+            body, status = encode(await work()), 200
         except Exception as problem:
             body, status = refusal(problem, target)
         self._metrics.count(target, status)
@@ -110,26 +128,50 @@ class Api:
 
         Any failure of these is raised, for `refusal` to tell.
         """
-        environment = self._environment
+        caller = self._recognized(signed, origin) or await self._looked_up(signed, origin)
+        call = self._call(caller, headers, origin)
+        return await _run(route, decode(route.operation, signed.body), call)
+
+    def _recognized(self, signed: SignedRequest, origin: Origin) -> Caller | None:
         try:
-            principal, region = await environment.door.authenticate(signed)
+            return self._environment.door.recognize(signed)
         except ApiError:
             self._throttle.count_failure(origin.address)
             raise
+
+    async def _looked_up(self, signed: SignedRequest, origin: Origin) -> Caller:
+        try:
+            return await self._environment.door.authenticate(signed)
+        except ApiError:
+            self._throttle.count_failure(origin.address)
+            raise
+
+    def _call(self, caller: Caller, headers: Headers, origin: Origin) -> Call:
+        """Raises ThrottlingException if the caller asks too often, ValidationException if a header asks for what is not given."""
+        principal, region = caller
         self._throttle.admit(principal)
-        request = decode(route.operation, signed.body)
-        call = Call(
+        return Call(
             principal,
             principal.account,
             region,
-            environment,
+            self._environment,
             _seconds(headers, HELD, WAIT_SECONDS_MAX) if HELD in headers else 0.0,
             _seconds(headers, CONTINUE, CONTINUE_SECONDS_MAX) if CONTINUE in headers else None,
             circumstances(headers, origin),
         )
-        if principal.kind != "root":
-            await authorize(call, route, request)
-        return await route.handler(request, call)
+
+
+def _run(route: Route, asked: Struct, call: Call) -> Awaitable[Struct | None]:
+    return route.handler(asked, call) if call.principal.kind == "root" else _once_allowed(route, asked, call)
+
+
+async def _once_allowed(route: Route, asked: Struct, call: Call) -> Struct | None:
+    await authorize(call, route, asked)
+    return await route.handler(asked, call)
+
+
+async def _fail(problem: Exception) -> None:
+    raise problem
 
 
 def refusal(problem: Exception, target: str) -> tuple[bytes, int]:

@@ -277,6 +277,8 @@ class Connection(asyncio.Protocol):
             return
         signed = SignedRequest(call.method, call.path, call.query, call.headers, call.body)
         answering = api.answer(signed, call.names, self._origin)
+        # Who waits for an answer need not keep what it was asked with.
+        call.headers, call.body = [], b""
         if is_prompt(call.names):
             drive(answering, partial(self._answer, call))
             return

@@ -3,8 +3,9 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Coroutine
 from socket import socket
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -30,7 +31,9 @@ DRAIN_STEP_SECONDS = 0.02
 class Calls(Protocol):
     """Who answers the calls of the API, as `Api` does."""
 
-    async def answer(self, request: SignedRequest, headers: dict[bytes, bytes], origin: Origin) -> Answer: ...
+    def answer(
+        self, request: SignedRequest, headers: dict[bytes, bytes], origin: Origin
+    ) -> Coroutine[Any, Any, Answer]: ...
 
     def too_large(self) -> Answer: ...
 
