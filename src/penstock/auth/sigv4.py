@@ -167,7 +167,7 @@ class Claim(Struct, frozen=True):
 
 def read_claim(request: SignedRequest, rules: Rules, now: float) -> Claim:
     """The claim of a request whose form, scope, headers and time are right; raises as the module's page says."""
-    headers = joined_headers(request.headers)
+    headers = joined_headers(request.headers) if request.names is None else request.names
     read_parts = _parts_of_header if b"authorization" in headers else _parts_of_query
     parts = read_parts(request, headers)
     terms = parts.terms

@@ -147,7 +147,7 @@ class Api:
             raise
 
     def _call(self, caller: Caller, headers: Headers, origin: Origin) -> Call:
-        """Raises ThrottlingException if the caller asks too often, ValidationException if a header asks for what is not given."""
+        """Raises ThrottlingException if the caller asks too often, ValidationException if a header asks for too much."""
         principal, region = caller
         self._throttle.admit(principal)
         return Call(

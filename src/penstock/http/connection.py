@@ -275,7 +275,8 @@ class Connection(asyncio.Protocol):
         if call.is_too_large:
             self._answer(call, api.too_large())
             return
-        signed = SignedRequest(call.method, call.path, call.query, call.headers, call.body)
+        names = call.names if len(call.names) == len(call.headers) else None
+        signed = SignedRequest(call.method, call.path, call.query, call.headers, call.body, names)
         answering = api.answer(signed, call.names, self._origin)
         # Who waits for an answer need not keep what it was asked with.
         call.headers, call.body = [], b""
@@ -295,17 +296,18 @@ class Connection(asyncio.Protocol):
         call.has_answered = True
         if status >= 400 and self.is_unwelcome:
             call.keeps_alive = False
-        head = b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nx-amzn-requestid: %b\r\n%b" % (
+        whole = b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nx-amzn-requestid: %b\r\n%b%b" % (
             status,
             REASONS[status],
             JSON,
             len(body),
             request_id(),
             self.common_head(call),
+            b"" if call.method == "HEAD" else body,
         )
         if not self._unsent:
             self._listener.send_soon(self)
-        self._unsent.append(head if call.method == "HEAD" else head + body)
+        self._unsent.append(whole)
         self._go_on_after(call)
 
     async def _run(self, exchange: Exchange) -> None:

@@ -78,13 +78,17 @@ class Pass(Struct, frozen=True):
 
 
 class SignedRequest(Struct, frozen=True):
-    """What of an HTTP request a signature covers. Header names are lower case, as ASGI gives them."""
+    """What of an HTTP request a signature covers. Header names are lower case, as ASGI gives them.
+
+    `names` are the headers once more by name, where somebody has them so and none came twice.
+    """
 
     method: str
     raw_path: bytes
     query_string: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes = b""
+    names: Mapping[bytes, bytes] | None = None
 
     def __repr__(self) -> str:
         return f"SignedRequest({self.method!r}, {self.raw_path!r}, ****)"
