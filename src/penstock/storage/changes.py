@@ -9,12 +9,12 @@ from penstock.core.model import Pipeline
 from penstock.ports.storage import Changes, ExecutionRow, NewJob, RuleRow, RunRow, TimerRow
 from penstock.storage.rows import encode, encode_execution
 
-__all__ = ["job_parameters", "open_jobs", "settled", "statements"]
+__all__ = ["changed_rows", "job_parameters", "open_jobs", "settled"]
 
 Parameters = dict[str, Any]
 
 
-def statements(changes: Changes) -> Iterator[tuple[str, list[Parameters]]]:
+def changed_rows(changes: Changes) -> Iterator[tuple[str, list[Parameters]]]:
     """The queries that write executions, histories and timers, in their order, each with its rows; those without rows are
     left out. One whose name begins with `update` must find each of its rows."""
     executions = changes.executions

@@ -4,7 +4,7 @@ import re
 from importlib.resources import files
 from typing import Literal
 
-__all__ = ["Dialect", "load"]
+__all__ = ["Dialect", "load", "numbered"]
 
 Dialect = Literal["sqlite", "postgres"]
 
@@ -36,6 +36,16 @@ def split(text: str) -> dict[str, str]:
     blocks = ("\n" + text).split("\n" + NAME_LINE)[1:]
     named = (block.partition("\n") for block in blocks)
     return {name.strip(): sql.strip().rstrip(";") for name, _, sql in named}
+
+
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A statement with `?1`, `?2` for its parameters, and their names in that order."""
+    names: dict[str, int] = {}
+
+    def placed(found: re.Match[str]) -> str:
+        return f"?{names.setdefault(found[1], len(names) + 1)}" if found[1] else found[0]
+
+    return _PARAMETER.sub(placed, sql), tuple(names)
 
 
 def _with_percents(sql: str) -> str:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from penstock.core.model import Execution, Pipeline, PipelineVersion
 from penstock.ports.storage import Aggregate, Changes, Conflict
 from penstock.storage import queries
-from penstock.storage.changes import settled, statements
+from penstock.storage.changes import changed_rows, settled
 from penstock.storage.postgres.session import Row, Session
 from penstock.storage.rows import decode_execution, decode_head, decode_version, encode
 
@@ -156,7 +156,7 @@ class Aggregates:
                 advanced.append(where)
             self._follow(aggregate, revision)
         heads = [("write_head", headed), ("advance_revision", advanced)]
-        return [*((query, rows) for query, rows in heads if rows), *statements(changes)]
+        return [*((query, rows) for query, rows in heads if rows), *changed_rows(changes)]
 
     def _follow(self, aggregate: Aggregate, revision: int) -> None:
         """Have what is in the row now; if it was never loaded, nobody knows what its versions are like."""

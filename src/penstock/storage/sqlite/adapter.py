@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from penstock.ports.storage import StorageLost, Transaction
-from penstock.storage import queries
 from penstock.storage.catalogue import Catalogue, Commit, tell_watchers
 from penstock.storage.migrate import migrate_sqlite
 from penstock.storage.sqlite.connection import FileLock, open_reader, open_writer
 from penstock.storage.sqlite.reader import SqliteReader
-from penstock.storage.sqlite.statements import reads
+from penstock.storage.sqlite.statements import reads, statements
 from penstock.storage.sqlite.transaction import SqliteTransaction
 
 __all__ = ["SqliteStorage"]
@@ -73,7 +72,7 @@ class SqliteStorage:
         return result
 
     def catalogue(self, commit: Commit) -> Catalogue:
-        return Catalogue(reads(self.reading, queries.load("objects")), commit, tell_watchers)
+        return Catalogue(reads(self.reading, statements("objects")), commit, tell_watchers)
 
     async def live_servers(self) -> list[str]:
         return [self._server_id]

@@ -6,13 +6,13 @@ from msgspec.structs import replace
 
 from penstock.core.model import Pipeline, PipelineVersion
 from penstock.ports.storage import Aggregate, Changes, Conflict
-from penstock.storage import queries
-from penstock.storage.changes import settled, statements
+from penstock.storage.changes import changed_rows, settled
 from penstock.storage.rows import decode_execution, decode_head, decode_version, encode
+from penstock.storage.sqlite.statements import SqliteStatements, statements
 
 __all__ = ["Aggregates"]
 
-SQL = queries.load("aggregates")
+SQL = statements("aggregates")
 _CACHED_MAX = 2048
 
 
@@ -23,8 +23,8 @@ class Aggregates:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-        self._executemany = connection.executemany
+        own = SqliteStatements(connection, SQL)
+        self._run, self._run_each = own.run, own.run_each
         self._kept: dict[tuple[str, str], Aggregate] = {}
         self._versions: dict[tuple[str, str, int], PipelineVersion] = {}
 
@@ -49,11 +49,11 @@ class Aggregates:
         return loaded
 
     def _load(self, account: str, pipeline_id: str) -> Aggregate | None:
-        found = self._execute(SQL["load_pipeline"], {"account": account, "pipeline_id": pipeline_id}).fetchone()
+        found = self._run("load_pipeline", account=account, pipeline_id=pipeline_id).fetchone()
         if found is None:
             return None
         head = decode_head(found[1])
-        rows = self._execute(SQL["load_open_executions"], {"account": account, "pipeline_id": pipeline_id})
+        rows = self._run("load_open_executions", account=account, pipeline_id=pipeline_id)
         executions = [decode_execution(document) for (document,) in rows]
         numbers = {head.version, *(execution.version for execution in executions)}
         versions = {number: self._version(account, pipeline_id, number) for number in numbers}
@@ -76,8 +76,8 @@ class Aggregates:
         key = (account, pipeline_id, number)
         version = self._versions.get(key)
         if version is None:
-            parameters = {"account": account, "pipeline_id": pipeline_id, "number": number}
-            version = decode_version(self._execute(SQL["load_version"], parameters).fetchone()[0])
+            found = self._run("load_version", account=account, pipeline_id=pipeline_id, number=number)
+            version = decode_version(found.fetchone()[0])
             if len(self._versions) >= _CACHED_MAX:
                 del self._versions[next(iter(self._versions))]
             self._versions[key] = version
@@ -94,8 +94,8 @@ class Aggregates:
             if action.action_type_id.owner == "ThirdParty"
         }
         for type_key, identity in partner_types:
-            parameters = {"account": account, "provider": identity.provider, "version": identity.version}
-            row = self._execute(SQL["load_client"], parameters).fetchone()
+            asked = {"provider": identity.provider, "version": identity.version}
+            row = self._run("load_client", account=account, **asked).fetchone()
             if row is not None:
                 found[type_key] = row[0]
         return found
@@ -104,8 +104,8 @@ class Aggregates:
         """Write what belongs to pipelines; after it the kept aggregates are those of the changes."""
         for aggregate in changes.aggregates:
             self._write_head(aggregate)
-        for query, rows in statements(changes):
-            written = self._executemany(SQL[query], rows)
+        for query, rows in changed_rows(changes):
+            written = self._run_each(query, rows)
             if query.startswith("update") and written.rowcount != len(rows):
                 raise Conflict(f"{query} met {written.rowcount} of {len(rows)} rows")
 
@@ -114,14 +114,12 @@ class Aggregates:
         if not aggregate.is_head_changed:
             return
         head = aggregate.pipeline.head
-        written = self._execute(
-            SQL["write_head"],
-            {
-                "account": head.account,
-                "pipeline_id": head.id,
-                "head": encode(head),
-                "revision": aggregate.revision,
-            },
+        written = self._run(
+            "write_head",
+            account=head.account,
+            pipeline_id=head.id,
+            head=encode(head),
+            revision=aggregate.revision,
         )
         if written.rowcount != 1:
             raise Conflict(f"pipeline {head.id} is not at revision {aggregate.revision - 1}")

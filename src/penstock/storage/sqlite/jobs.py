@@ -19,18 +19,16 @@ from penstock.ports.storage import (
     EndedJob,
     NewJob,
 )
-from penstock.storage import queries
 from penstock.storage.board import answer_of, deal
 from penstock.storage.changes import job_parameters
 from penstock.storage.rows import decode_work
 from penstock.storage.rows import job as job_of
 from penstock.storage.sqlite.claimable import Claimable
+from penstock.storage.sqlite.statements import SqliteStatements, statements
 
 __all__ = ["Jobs"]
 
-SQL = queries.load("jobs")
-HISTORY = queries.load("history")
-SET_TIMER = queries.load("aggregates")["set_timer"]
+SQL = statements("jobs", "history", "aggregates")
 _KEPT_MAX = 8192
 
 
@@ -47,20 +45,20 @@ class _Kept:
 
 class Jobs:
     def __init__(self, connection: sqlite3.Connection, claimable: Claimable) -> None:
-        self._execute = connection.execute
-        self._executemany = connection.executemany
+        own = SqliteStatements(connection, SQL)
+        self._run, self._run_each = own.run, own.run_each
         self._claimable = claimable
         self._kept: dict[str, _Kept] = {}
-        self._last_number: int = self._execute(SQL["last_number"]).fetchone()[0]
+        self._last_number: int = self._run("last_number").fetchone()[0]
 
     def forget(self) -> None:
         self._kept.clear()
 
     def forget_ended(self, before: float, after: int, rows_max: int) -> int | None:
         """Delete those that ended before that time, among the next ones; gives the last number looked at, None at the end."""
-        found = self._execute(HISTORY["jobs_after"], {"after": after, "rows_max": rows_max}).fetchall()
+        found = self._run("jobs_after", after=after, rows_max=rows_max).fetchall()
         gone = [row for row in found if row[3] is not None and row[3] < before]
-        self._executemany(HISTORY["forget_job"], [{"number": row[0]} for row in gone])
+        self._run_each("forget_job", [{"number": row[0]} for row in gone])
         for row in gone:
             self._kept.pop(row[1], None)
         return found[-1][0] if len(found) == rows_max and found[-1][2] < before else None
@@ -79,7 +77,7 @@ class Jobs:
         kept = self._kept.get(job_id)
         if kept is not None:
             return kept
-        row = self._execute(SQL["load_job"], {"id": job_id}).fetchone()
+        row = self._run("load_job", id=job_id).fetchone()
         return self._keep(_Kept(row[0], job_of(row[1:]), None)) if row is not None else None
 
     def _keep(self, kept: _Kept) -> _Kept:
@@ -90,7 +88,7 @@ class Jobs:
 
     def offer(self, jobs: Sequence[NewJob]) -> None:
         if jobs:
-            self._executemany(SQL["insert_job"], [self._offered(job) for job in jobs])
+            self._run_each("insert_job", [self._offered(job) for job in jobs])
 
     def _offered(self, job: NewJob) -> dict[str, object]:
         self._last_number += 1
@@ -115,7 +113,7 @@ class Jobs:
     def end(self, jobs: Sequence[EndedJob]) -> None:
         rows = [row for job in jobs for row in self._ended(job)]
         if rows:
-            self._expect(self._executemany(SQL["end_job"], rows), len(rows))
+            self._expect(self._run_each("end_job", rows), len(rows))
 
     def _ended(self, ended: EndedJob) -> Iterator[dict[str, object]]:
         kept = self._find(ended.id)
@@ -135,17 +133,15 @@ class Jobs:
     def _claim(self, claims: list[Claim]) -> list[ClaimedJob]:
         first = claims[0]
         asked = sum(claim.jobs_max for claim in claims)
-        rows = self._execute(
-            SQL["claim_jobs"],
-            {
-                "type_key": first.type_key,
-                "query_key": first.query_key,
-                "now": first.now,
-                "redeliver_at": first.redeliver_at,
-                "jobs_max": asked,
-                "claimant": first.claimant,
-                "lease": first.lease,
-            },
+        rows = self._run(
+            "claim_jobs",
+            type_key=first.type_key,
+            query_key=first.query_key,
+            now=first.now,
+            redeliver_at=first.redeliver_at,
+            jobs_max=asked,
+            claimant=first.claimant,
+            lease=first.lease,
         ).fetchall()
         rows.sort()
         self._claimable.take((first.type_key, first.query_key), len(rows), is_exhausted=len(rows) < asked)
@@ -156,14 +152,14 @@ class Jobs:
         assert kept is not None, "a claimed job has a row"
         kept.job = job = replace(kept.job, status="Dispatched", nonce=nonce)
         if kept.work is None:
-            kept.work = decode_work(self._execute(SQL["load_work"], {"number": number}).fetchone()[0])
+            kept.work = decode_work(self._run("load_work", number=number).fetchone()[0])
         return ClaimedJob(job.id, job.account, job.region, nonce, kept.work, job.client_id)
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
         rows: list[dict[str, object]] = []
         answers = [self._acknowledge(asked, rows) for asked in acknowledgements]
         if rows:
-            self._expect(self._executemany(SQL["acknowledge_job"], rows), len(rows))
+            self._expect(self._run_each("acknowledge_job", rows), len(rows))
         return answers
 
     def _acknowledge(self, asked: Acknowledgement, rows: list[dict[str, object]]) -> Acknowledged:
@@ -181,8 +177,14 @@ class Jobs:
         return status
 
     def _set_timer(self, job: Job, due_at: float) -> None:
-        timer = {"account": job.account, "kind": "JobTimeout", "stamp": job.id, "pipeline_id": job.pipeline_id}
-        self._execute(SET_TIMER, {**timer, "due_at": due_at})
+        self._run(
+            "set_timer",
+            account=job.account,
+            kind="JobTimeout",
+            stamp=job.id,
+            pipeline_id=job.pipeline_id,
+            due_at=due_at,
+        )
 
     def redispatch(self, job_id: str) -> str | None:
         kept = self._find(job_id)
@@ -190,5 +192,5 @@ class Jobs:
             return None
         nonce = secrets.token_hex(16)
         kept.job = replace(kept.job, nonce=nonce)
-        self._execute(SQL["redispatch_job"], {"number": kept.number, "nonce": nonce})
+        self._run("redispatch_job", number=kept.number, nonce=nonce)
         return nonce

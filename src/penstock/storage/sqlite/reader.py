@@ -6,26 +6,26 @@ They run on the caller's thread: an indexed read of one row costs less than hand
 import sqlite3
 
 from penstock.ports.storage import ActionTypeRow, DueTimer
-from penstock.storage import queries, rows
+from penstock.storage import rows
 from penstock.storage.partners import PartnerReading
 from penstock.storage.principals import PrincipalReading
 from penstock.storage.reading import FILES, Reading
 from penstock.storage.sealed import SealedReading
 from penstock.storage.sqlite.claimable import Claimable, Kind
-from penstock.storage.sqlite.statements import reads
+from penstock.storage.sqlite.statements import SqliteStatements, reads, statements
 from penstock.storage.webhooks import WebhookReading
 
 __all__ = ["SqliteReader"]
 
-SQL = {name: sql for file in FILES for name, sql in queries.load(file).items()}
-_WEBHOOKS, _SEALED = queries.load("webhooks"), queries.load("sealed")
-_PARTNERS, _PRINCIPALS = queries.load("partners"), queries.load("principals")
+SQL = statements(*FILES)
+_WEBHOOKS, _SEALED = statements("webhooks"), statements("sealed")
+_PARTNERS, _PRINCIPALS = statements("partners"), statements("principals")
 
 
 class SqliteReader(Reading):
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(reads(connection, SQL))
-        self._connection = connection
+        self._run = SqliteStatements(connection, SQL).run
         self.claimable = Claimable(self._next_visible_at)
         self.webhooks = WebhookReading(reads(connection, _WEBHOOKS))
         self.sealed = SealedReading(reads(connection, _SEALED))
@@ -43,7 +43,7 @@ class SqliteReader(Reading):
         return self.claimable.next_at((type_key, query_key))
 
     def _next_visible_at(self, kind: Kind) -> float | None:
-        row = self._connection.execute(SQL["next_visible_at"], {"type_key": kind[0], "query_key": kind[1]}).fetchone()
+        row = self._run("next_visible_at", type_key=kind[0], query_key=kind[1]).fetchone()
         return row[0] if row is not None else None
 
     async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:

@@ -16,7 +16,6 @@ from penstock.ports.storage import (
     EndedJob,
     PipelineRow,
 )
-from penstock.storage import queries
 from penstock.storage.changes import open_jobs
 from penstock.storage.partners import PartnerWriting
 from penstock.storage.principals import PrincipalWriting
@@ -24,15 +23,15 @@ from penstock.storage.sealed import SealedWriting
 from penstock.storage.sqlite.aggregates import Aggregates
 from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
-from penstock.storage.sqlite.statements import SqliteStatements
+from penstock.storage.sqlite.statements import SqliteStatements, statements
 from penstock.storage.webhooks import WebhookWriting
 from penstock.storage.writing import FILES, OWNED_BY_PIPELINE, Writing
 
 __all__ = ["SqliteTransaction"]
 
-_OWN = {name: sql for file in FILES for name, sql in queries.load(file).items()}
-_WEBHOOKS, _SEALED = queries.load("webhooks"), queries.load("sealed")
-_PARTNERS, _PRINCIPALS = queries.load("partners"), queries.load("principals")
+_OWN = statements(*FILES)
+_WEBHOOKS, _SEALED = statements("webhooks"), statements("sealed")
+_PARTNERS, _PRINCIPALS = statements("partners"), statements("principals")
 
 
 class SqliteTransaction(Writing):
@@ -44,7 +43,8 @@ class SqliteTransaction(Writing):
         self.aggregates = Aggregates(connection)
         self._jobs = Jobs(connection, claimable)
         self.webhooks = WebhookWriting(SqliteStatements(connection, _WEBHOOKS))
-        self.sealed = SealedWriting(SqliteStatements(connection, _SEALED), self._resealed)
+        self._of_sealed = SqliteStatements(connection, _SEALED)
+        self.sealed = SealedWriting(self._of_sealed, self._resealed)
         self.partners = PartnerWriting(SqliteStatements(connection, _PARTNERS), self.aggregates.forget)
         self.principals = PrincipalWriting(SqliteStatements(connection, _PRINCIPALS))
 
@@ -110,5 +110,5 @@ class SqliteTransaction(Writing):
         if place == "pipeline_versions":
             self.aggregates.forget_version(*key)  # type: ignore[arg-type]  # the key of that place
         elif place == "jobs":
-            ((job_id,),) = self.connection.execute(_SEALED["job_id"], {"number": key[0]})
+            ((job_id,),) = self._of_sealed.run("job_id", number=key[0])
             self._jobs.forget_work(job_id)
