@@ -31,6 +31,7 @@ __all__ = [
     "delete_custom_action_type",
     "find_action_types",
     "get_action_type",
+    "kept_custom_type",
     "known_action_type",
     "list_action_types",
     "may_see",
@@ -104,6 +105,12 @@ def may_see(row: ActionTypeRow, account: str) -> bool:
 def partner_declaration(row: ActionTypeRow) -> wire.ActionTypeDeclaration:
     """The declaration of a partner's type, as it was registered or updated last."""
     return _decode_partner(row.document)
+
+
+def kept_custom_type(call: Call, key: str) -> ActionTypeRules | None:
+    """The rules of a custom type that was asked for not long ago; None says nothing."""
+    row = call.reader.kept_action_type(key)
+    return rules_of(row) if row is not None and row.owner == "Custom" and row.deleted_at is None else None
 
 
 async def known_action_type(call: Call, identity: wire.ActionTypeId, key: str) -> ActionTypeRules:

@@ -4,7 +4,7 @@ from penstock.core import limits
 from penstock.core.action_types import ActionTypeRules, type_key
 from penstock.core.commands import JobFailed, JobSucceeded
 from penstock.core.model import Job
-from penstock.operations.action_types import known_action_type
+from penstock.operations.action_types import kept_custom_type, known_action_type
 from penstock.operations.call import Call
 from penstock.operations.delivering import delivered, refusals_answered
 from penstock.operations.polls import polled, poller, query_words
@@ -52,7 +52,8 @@ async def _admitted(request: wire.PollForJobsInput, call: Call, key: str, now: f
     try:
         if identity.owner != "Custom":
             _require_built_in_worker(call, identity)
-        return _query_key(await known_action_type(call, identity, key), query)
+        rules = kept_custom_type(call, key) or await known_action_type(call, identity, key)
+        return _query_key(rules, query)
     except (ActionTypeNotFoundException, ValidationException) as problem:
         refused = type(problem).__name__
         raise

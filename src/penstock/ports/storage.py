@@ -374,6 +374,9 @@ class Reader(HistoryReads, Protocol):
 
     async def action_type(self, type_key: str) -> ActionTypeRow | None: ...
 
+    def kept_action_type(self, type_key: str) -> ActionTypeRow | None:
+        """What `action_type` would give, where it need not look; None says nothing."""
+
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
         """The account's custom types and every partner type, deleted ones left out."""
 

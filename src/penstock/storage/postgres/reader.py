@@ -43,16 +43,19 @@ class PostgresReader(Reading):
 
     async def action_type(self, type_key: str) -> ActionTypeRow | None:
         """As it was at most `ACTION_TYPE_SECONDS` ago, if another server has changed it since."""
-        now = time.monotonic()
-        known = self._action_types.get(type_key)
-        if known is not None and now < known[1]:
-            return known[0]
-        kept = self._action_types
+        known = self.kept_action_type(type_key)
+        if known is not None:
+            return known
+        kept, until = self._action_types, time.monotonic() + ACTION_TYPE_SECONDS
         row = await super().action_type(type_key)
         if row is not None:
             # Into what was thrown away meanwhile, if it was.
-            kept[type_key] = (row, now + ACTION_TYPE_SECONDS)
+            kept[type_key] = (row, until)
         return row
+
+    def kept_action_type(self, type_key: str) -> ActionTypeRow | None:
+        known = self._action_types.get(type_key)
+        return known[0] if known is not None and time.monotonic() < known[1] else None
 
     def forget_action_types(self) -> None:
         self._action_types = {}

@@ -49,6 +49,9 @@ class SqliteReader(Reading):
     async def due_timers(self, now: float, rows_max: int) -> list[DueTimer]:
         return [rows.due_timer(row) for row in await self._all("due_timers", now=now, rows_max=rows_max)]
 
+    def kept_action_type(self, type_key: str) -> ActionTypeRow | None:
+        return self._action_types.get(type_key)
+
     async def action_type(self, type_key: str) -> ActionTypeRow | None:
         known = self._action_types.get(type_key)
         if known is None:
