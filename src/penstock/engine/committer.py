@@ -194,8 +194,9 @@ class Committer:
         if len(self._queue) >= QUEUE_MAX:
             raise ThrottlingException
         item = kind(self._loop.create_future())
+        if not self._queue:
+            self._arrived.set()
         self._queue.append(item)
-        self._arrived.set()
         return item
 
     async def run(self) -> None:
