@@ -14,7 +14,7 @@ from penstock.wire.errors import ApiError
 
 
 class Interrupted:
-    """A reader that lets something happen once, right before the head of a pipeline is read."""
+    """A reader that lets something happen once, right before the head of a pipeline or an execution is read."""
 
     def __init__(self, reader: Any, happen: Callable[[], Awaitable[Any]]) -> None:
         self._reader = reader
@@ -24,10 +24,17 @@ class Interrupted:
         return getattr(self._reader, name)
 
     async def head(self, account: str, pipeline_id: str) -> Any:
+        await self._interrupt()
+        return await self._reader.head(account, pipeline_id)
+
+    async def execution(self, account: str, pipeline_id: str, execution_id: str) -> Any:
+        await self._interrupt()
+        return await self._reader.execution(account, pipeline_id, execution_id)
+
+    async def _interrupt(self) -> None:
         happen, self._happen = self._happen, None
         if happen is not None:
             await happen()
-        return await self._reader.head(account, pipeline_id)
 
 
 def within(folder: Path, course: Callable[[House], Coroutine[Any, Any, None]]) -> None:
@@ -41,7 +48,7 @@ def within(folder: Path, course: Callable[[House], Coroutine[Any, Any, None]]) -
 
 
 def interrupt(inside: House, operation: str, **request: Any) -> None:
-    """Have the next reader of a head come too late for this."""
+    """Have the next reader of a head or an execution come too late for this."""
     undisturbed = inside.call
 
     async def happen() -> None:
@@ -60,6 +67,9 @@ def test_a_state_is_read_as_one_although_the_pipeline_is_updated_meanwhile(tmp_p
         changed = pipeline("line", stage("Source", custom_source()), stage("Assemble", make))
         interrupt(inside, "UpdatePipeline", pipeline=changed)
         state = await inside.ask("GetPipelineState", name="line")
+        assert state["pipelineVersion"] == 1
+        assert [each["stageName"] for each in state["stageStates"]] == ["Source", "Build"]
+        state = await inside.ask("GetPipelineState", name="line")
         assert state["pipelineVersion"] == 2
         assert [each["stageName"] for each in state["stageStates"]] == ["Source", "Assemble"]
 
@@ -70,7 +80,7 @@ def test_one_that_is_deleted_meanwhile_is_not_found(tmp_path: Path) -> None:
     async def course(inside: House) -> None:
         interrupt(inside, "DeletePipeline", name="line")
         with pytest.raises(ApiError) as refused:
-            await inside.ask("GetPipelineState", name="line")
+            await inside.ask("ExplainPipeline", name="line")
         assert type(refused.value).__name__ == "PipelineNotFoundException"
 
     within(tmp_path, course)

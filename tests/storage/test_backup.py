@@ -104,12 +104,16 @@ def test_rows_of_every_earlier_schema_become_rows_of_today(schema: int, tmp_path
         )
         old.execute(f"INSERT INTO keys VALUES ({values[schema >= 8]})")
         old.execute("INSERT INTO tags VALUES ('1', 'arn', 'key', 'value')")
+        old.execute("INSERT INTO pipelines VALUES ('1', 'r', 'line', 'p', 2, 3, 7.0, 8.0, x'7b7d')")
+        old.execute("INSERT INTO pipeline_versions VALUES ('1', 'p', 2, 7.0, x'7b7d')")
     filling = copied(tmp_path / "old.db", tmp_path / "new.db")
     filling.close()
     found = rows_of(tmp_path / "new.db")
     assert {number for number, _ in found["migrations"]} == set(range(1, newest_schema() + 1))
     assert found["keys"] == [("AKIAOLD", "1", "somebody", "sealed", 7.0)]
     assert found["tags"] == [("1", "arn", "key", "value")]
+    assert found["pipelines"] == [("1", "r", "line", "p", 2, 3, 7.0, 8.0, b"{}")]
+    assert found["pipeline_versions"] == [("1", "p", 2, 7.0, b"{}")]
     assert [row[3] for row in found["principals"]] == (["arn:of"] if schema < 8 else [])
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.core.model import ActionRun, StageRun
 from penstock.ports.storage import Changes, Conflict, Transaction, Watch
@@ -69,6 +70,17 @@ class TestCommits:
 
 
 class TestPipelines:
+    def test_a_pipeline_is_read_at_once_with_its_head_and_its_newest_version(self, store: Reopening) -> None:
+        for each in (LINE, row("other"), row(region="eu-west-2")):
+            add(store, each)
+        found = store.read(store.reader.standing(ACCOUNT, REGION, "line"))
+        assert found == (LINE, head(LINE), version())
+        store.commit(lambda transaction: transaction.add_version(LINE, replace(version(), number=2), 9.0))
+        found = store.read(store.reader.standing(ACCOUNT, REGION, "line"))
+        assert found == (replace(LINE, version=2, updated_at=9.0), head(LINE), replace(version(), number=2))
+        assert store.read(store.reader.standing(ACCOUNT, REGION, "lin")) is None
+        assert store.read(store.reader.standing("999999999999", REGION, "line")) is None
+
     def test_names_are_apart_by_account_and_region(self, store: Reopening) -> None:
         rows = [row(), row(region="eu-west-2"), row(account="999999999999"), row("another")]
         for each in rows:

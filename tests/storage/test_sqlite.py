@@ -12,8 +12,10 @@ import pytest
 from penstock.ports.principals import KeyRow, PrincipalRow
 from penstock.ports.storage import StorageLost
 from penstock.storage import migrate, queries
+from penstock.storage.rows import encode
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.storage.sqlite.connection import DatabaseInUse
+from storage.samples import ACCOUNT, REGION, head, row, version
 
 
 @pytest.fixture
@@ -84,8 +86,8 @@ class TestMigrations:
         with monkeypatch.context() as patched, sqlite3.connect(database, isolation_level=None) as connection:
             patched.setattr(migrate, "_migrations", lambda dialect: before)
             migrate.migrate_sqlite(connection)
-            row = ("AKIAONE", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", "sealed", b'["{}"]', 7.0)
-            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            ann = ("AKIAONE", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", "sealed", b'["{}"]', 7.0)
+            connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", ann)
         connection.close()
         storage = SqliteStorage(database)
         principals = storage.reader.principals
@@ -93,7 +95,32 @@ class TestMigrations:
         found = asyncio.run(principals.principal("111122223333", "ann"))
         asyncio.run(storage.close())
         assert key == KeyRow("AKIAONE", "111122223333", "ann", "sealed", 7.0)
-        assert found == PrincipalRow("111122223333", "ann", "AIDAONE", row[3], "user", ("{}",), (), 7.0)
+        assert found == PrincipalRow("111122223333", "ann", "AIDAONE", ann[3], "user", ("{}",), (), 7.0)
+
+    @pytest.mark.parametrize("table", ["pipelines", "pipeline_versions", "executions", "action_executions", "jobs"])
+    def test_long_rows_are_not_clustered_by_their_key(self, table: str) -> None:
+        # A table that is has no such column.
+        self.fresh().execute(f"SELECT rowid FROM {table}")
+
+    def test_pipelines_and_versions_that_were_clustered_by_their_key_are_all_kept(self, database: Path) -> None:
+        line, other = row(), row("other")
+        with sqlite3.connect(database, isolation_level=None) as connection:
+            migrate.migrate_sqlite(connection, up_to=14)
+            for each in (line, other):
+                key = (each.account, each.id, 1, each.created_at, encode(version()))
+                connection.execute("INSERT INTO pipeline_versions VALUES (?, ?, ?, ?, ?)", key)
+                values = (each.account, each.region, each.name, each.id, 1, 5, each.created_at, each.updated_at)
+                connection.execute(
+                    "INSERT INTO pipelines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, encode(head(each)))
+                )
+        connection.close()
+        storage = SqliteStorage(database)
+        found = [asyncio.run(storage.reader.standing(ACCOUNT, REGION, each.name)) for each in (line, other)]
+        loaded = asyncio.run(storage.commit(lambda transaction: transaction.load(ACCOUNT, line.id)))
+        asyncio.run(storage.close())
+        assert found == [(each, head(each), version()) for each in (line, other)]
+        assert loaded is not None
+        assert loaded.revision == 5
 
     def test_a_database_of_a_later_release_is_refused_and_left_as_it_is(self, database: Path) -> None:
         asyncio.run(SqliteStorage(database).close())
@@ -114,6 +141,7 @@ HOT = {
     "jobs": "*",
     "pipelines": (
         "pipeline",
+        "standing",
         "pipelines",
         "head",
         "execution",

@@ -13,7 +13,7 @@ from penstock.core.lookup import declared_action
 from penstock.core.model import Execution, Head, PipelineVersion, StageRun, StageSlot
 from penstock.engine.committer import AlreadyStarted, Once
 from penstock.operations import views
-from penstock.operations.call import Call, find_pipeline, head_of, version_of
+from penstock.operations.call import Call, find_pipeline, no_pipeline, version_of
 from penstock.operations.paging import next_token, start_key
 from penstock.operations.refusals import as_api_errors
 from penstock.operations.waiting import action_sentences, status_sentence, status_sentences
@@ -208,12 +208,10 @@ async def get_pipeline_state(request: wire.GetPipelineStateInput, call: Call) ->
 
 
 async def _standing(call: Call, name: str) -> tuple[PipelineRow, Head, PipelineVersion]:
-    """The pipeline, its head and its newest version as they belong together: an update may be committed between two reads."""
-    while True:
-        row = await find_pipeline(call, name)
-        head, version = await head_of(call, row), await version_of(call, row)
-        if head.version == row.version:
-            return row, head, version
+    pipeline = await call.reader.standing(call.account, call.region, name)
+    if pipeline is None:
+        raise no_pipeline(call, name)
+    return pipeline
 
 
 def _stage_state(

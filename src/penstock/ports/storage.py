@@ -314,6 +314,9 @@ class Reader(HistoryReads, Protocol):
 
     async def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
 
+    async def standing(self, account: str, region: str, name: str) -> tuple[PipelineRow, Head, PipelineVersion] | None:
+        """With its newest version, all as they were at one moment."""
+
     async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]: ...
 
     async def regions(self, account: str) -> list[str]:

@@ -26,6 +26,10 @@ class Reading(HistoryReading):
         row = await self._one("pipeline", account=account, region=region, name=name)
         return rows.pipeline_row(row) if row is not None else None
 
+    async def standing(self, account: str, region: str, name: str) -> tuple[PipelineRow, Head, PipelineVersion] | None:
+        row = await self._one("standing", account=account, region=region, name=name)
+        return rows.standing(row) if row is not None else None
+
     async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]:
         found = await self._all("pipelines", account=account, region=region, after=after, rows_max=rows_max)
         return [rows.pipeline_row(row) for row in found]

@@ -33,6 +33,7 @@ __all__ = [
     "log_line",
     "pipeline_row",
     "rule_record",
+    "standing",
 ]
 
 Row = Any  # a row's columns have the types of its query
@@ -86,6 +87,10 @@ def job_row(row: Row) -> JobRow:
 
 def pipeline_row(row: Row) -> PipelineRow:
     return PipelineRow(*row)
+
+
+def standing(row: Row) -> tuple[PipelineRow, Head, PipelineVersion]:
+    return pipeline_row(row[:7]), decode_head(row[7]), decode_version(row[8])
 
 
 def action_record(row: Row) -> ActionRecord:

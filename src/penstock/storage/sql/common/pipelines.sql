@@ -2,6 +2,13 @@
 SELECT id, account, region, name, version, created_at, updated_at FROM pipelines
 WHERE account = :account AND region = :region AND name = :name
 
+-- name: standing
+SELECT pipelines.id, pipelines.account, region, name, pipelines.version, pipelines.created_at, updated_at, head, document
+FROM pipelines
+JOIN pipeline_versions ON pipeline_versions.account = pipelines.account AND pipeline_versions.pipeline_id = pipelines.id
+    AND pipeline_versions.number = pipelines.version
+WHERE pipelines.account = :account AND region = :region AND name = :name
+
 -- name: pipelines
 SELECT id, account, region, name, version, created_at, updated_at FROM pipelines
 WHERE account = :account AND region = :region AND name > :after
