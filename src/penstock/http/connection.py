@@ -305,9 +305,12 @@ class Connection(asyncio.Protocol):
             self.common_head(call),
             b"" if call.method == "HEAD" else body,
         )
-        if not self._unsent:
-            self._listener.send_soon(self)
-        self._unsent.append(whole)
+        if self._is_taking_in:
+            if not self._unsent:
+                self._listener.send_soon(self)
+            self._unsent.append(whole)
+        else:
+            self.write(whole)
         self._go_on_after(call)
 
     async def _run(self, exchange: Exchange) -> None:
@@ -365,9 +368,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(piece)
 
     def send(self) -> None:
-        """Write the answers that are kept back until the loop has seen to all that came in.
+        """Write the answers that are kept back until the loop has seen to all that came in: those that were ready at once.
 
-        To wake a client that sleeps costs as much as half a call: this way it wakes once for many answers.
+        To wake a client that sleeps costs as much as half a call: this way it wakes once for many answers. Those of a commit
+        come one after the other anyway, and a client that begins with the first of them does more than one that gets them all.
         """
         if self._unsent:
             unsent, self._unsent = self._unsent, []
