@@ -21,9 +21,8 @@ from penstock.auth.sessions import Sessions
 from penstock.http.listener import Listener
 from penstock.http.objects import S3Surface
 from penstock.ports.identity import AccessKey, Principal
-from penstock.storage import queries
 from penstock.storage.catalogue import Catalogue
-from penstock.storage.sqlite.statements import SqliteStatements, reads
+from penstock.storage.sqlite.statements import SqliteStatements, reads, statements
 
 SESSION = boto3.session.Session()
 ACCOUNTS = itertools.count(100000000000)
@@ -75,7 +74,7 @@ class Database:
 
 def catalogue_of(reader, commit, on_put=None):
     """The rows of one file; `commit` runs a function of its connection in a transaction."""
-    sql = queries.load("objects")
+    sql = statements("objects")
     return Catalogue(
         reads(reader, sql), lambda work: commit(lambda connection: work(SqliteStatements(connection, sql))), on_put
     )

@@ -94,13 +94,21 @@ class TestPipelines:
         for name in ("b", "a", "c", "B"):
             add(store, row(name))
         found = store.read(store.reader.pipelines(ACCOUNT, REGION, "a", 2))
-        assert [each.name for each in found] == ["b", "c"]
-        assert [each.name for each in store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))] == [
+        assert [each.row.name for each in found] == ["b", "c"]
+        assert [each.row.name for each in store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))] == [
             "B",
             "a",
             "b",
             "c",
         ]
+
+    def test_a_listing_tells_the_kind_of_the_newest_version(self, store: Reopening) -> None:
+        add(store, LINE)
+        second = version(2)
+        declared = replace(second.declaration, pipeline_type="V2", execution_mode="QUEUED")
+        store.commit(lambda transaction: transaction.add_version(LINE, replace(second, declaration=declared), 5.0))
+        (found,) = store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))
+        assert (found.pipeline_type, found.execution_mode, found.row.version) == ("V2", "QUEUED", 2)
 
     def test_a_new_version_is_the_current_one_and_the_old_ones_stay(self, store: Reopening) -> None:
         add(store, LINE)

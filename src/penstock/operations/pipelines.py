@@ -14,7 +14,7 @@ from penstock.operations.action_types import find_action_types
 from penstock.operations.call import Call, find_pipeline
 from penstock.operations.paging import next_token, start_key
 from penstock.operations.tags import as_mapping, check_tags
-from penstock.ports.storage import PipelineRow, Transaction, Watch
+from penstock.ports.storage import ListedPipeline, PipelineRow, Transaction, Watch
 from penstock.wire import types as wire
 from penstock.wire.arn import pipeline_arn
 from penstock.wire.errors import (
@@ -175,22 +175,18 @@ async def list_pipelines(request: wire.ListPipelinesInput, call: Call) -> wire.L
     """API: ListPipelines. In the order of their names."""
     key = start_key(call, "ListPipelines", request.next_token)
     rows_max = request.max_results or PAGE_MAX
-    rows = await call.reader.pipelines(call.account, call.region, str(key[0]) if key else "", rows_max + 1)
-    token = next_token(call, "ListPipelines", [rows[rows_max - 1].name]) if len(rows) > rows_max else None
-    summaries = [await _summary(call, row) for row in rows[:rows_max]]
-    return wire.ListPipelinesOutput(pipelines=tuple(each for each in summaries if each is not None), next_token=token)
+    found = await call.reader.pipelines(call.account, call.region, str(key[0]) if key else "", rows_max + 1)
+    token = next_token(call, "ListPipelines", [found[rows_max - 1].row.name]) if len(found) > rows_max else None
+    return wire.ListPipelinesOutput(pipelines=tuple([_summary(each) for each in found[:rows_max]]), next_token=token)
 
 
-async def _summary(call: Call, row: PipelineRow) -> wire.PipelineSummary | None:
-    """None for one that has been deleted since its row was read."""
-    version = await call.reader.version(call.account, row.id, row.version)
-    if version is None:
-        return None
+def _summary(listed: ListedPipeline) -> wire.PipelineSummary:
+    row = listed.row
     return wire.PipelineSummary(
         name=row.name,
         version=row.version,
-        pipeline_type=version.declaration.pipeline_type,
-        execution_mode=version.declaration.execution_mode,
+        pipeline_type=listed.pipeline_type,
+        execution_mode=listed.execution_mode,
         created=row.created_at,
         updated=row.updated_at,
     )

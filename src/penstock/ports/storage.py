@@ -23,12 +23,14 @@ from penstock.core.model import (
     PipelineVersion,
     RuleRun,
 )
+from penstock.ports.action_types import ActionTypeReads, ActionTypeRow, ActionTypeWrites
 from penstock.ports.history import HistoryReads, HistoryWrites
 from penstock.ports.partners import PartnerReads, PartnerWrites
 from penstock.ports.principals import PrincipalReads, PrincipalWrites
 from penstock.ports.sealed import SealedReads, SealedWrites
 from penstock.ports.watches import LookWrites, Watch
 from penstock.ports.webhooks import WebhookReads, WebhookWrites
+from penstock.wire import types as wire
 
 __all__ = [
     "Acknowledged",
@@ -44,6 +46,7 @@ __all__ = [
     "EndedJob",
     "ExecutionRow",
     "JobRow",
+    "ListedPipeline",
     "LogLine",
     "NewJob",
     "PipelineRow",
@@ -79,6 +82,14 @@ class PipelineRow(Struct, frozen=True):
     version: int
     created_at: float
     updated_at: float
+
+
+class ListedPipeline(Struct, frozen=True):
+    """With what a listing tells of its newest version."""
+
+    row: PipelineRow
+    pipeline_type: wire.PipelineType | None
+    execution_mode: wire.ExecutionMode | None
 
 
 class Aggregate(Struct, frozen=True):
@@ -266,21 +277,6 @@ class Acknowledgement(Struct, frozen=True):
 Acknowledged = JobStatus | Literal["InvalidNonce", "JobNotFound"]
 
 
-class ActionTypeRow(Struct, frozen=True):
-    """A custom or partner action type. `document` is the JSON of its wire.ActionType or wire.ActionTypeDeclaration."""
-
-    type_key: str
-    account: str
-    region: str
-    owner: str
-    category: str
-    provider: str
-    version: str
-    document: bytes
-    created_at: float
-    deleted_at: float | None = None
-
-
 class SourceRevision(Struct, frozen=True):
     """The change that a source action was told of last, and the execution that it started."""
 
@@ -297,7 +293,7 @@ class LogLine(Struct, frozen=True):
     text: str
 
 
-class Reader(HistoryReads, Protocol):
+class Reader(HistoryReads, ActionTypeReads, Protocol):
     """What was committed. Lists are in key order after `after`, at most `rows_max` rows."""
 
     @property
@@ -317,7 +313,7 @@ class Reader(HistoryReads, Protocol):
     async def standing(self, account: str, region: str, name: str) -> tuple[PipelineRow, Head, PipelineVersion] | None:
         """With its newest version, all as they were at one moment."""
 
-    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]: ...
+    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[ListedPipeline]: ...
 
     async def regions(self, account: str) -> list[str]:
         """The regions in which the account has pipelines."""
@@ -375,20 +371,12 @@ class Reader(HistoryReads, Protocol):
 
     async def next_look_at(self) -> float | None: ...
 
-    async def action_type(self, type_key: str) -> ActionTypeRow | None: ...
-
-    def kept_action_type(self, type_key: str) -> ActionTypeRow | None:
-        """What `action_type` would give, where it need not look; None says nothing."""
-
-    async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
-        """The account's custom types and every partner type, deleted ones left out."""
-
     async def tags(self, account: str, arn: str) -> dict[str, str]: ...
 
     async def log(self, account: str, run_id: str, after: int, rows_max: int) -> list[LogLine]: ...
 
 
-class Transaction(HistoryWrites, Protocol):
+class Transaction(HistoryWrites, ActionTypeWrites, Protocol):
     """Reads see what this transaction has written. Writes of a status assert the status that they expect."""
 
     @property
@@ -459,15 +447,6 @@ class Transaction(HistoryWrites, Protocol):
     def source_revision(self, account: str, pipeline_id: str, stage: str, action: str) -> SourceRevision | None: ...
 
     def keep_source_revision(self, account: str, pipeline_id: str, revision: SourceRevision) -> None: ...
-
-    def action_type(self, type_key: str) -> ActionTypeRow | None: ...
-
-    def custom_type_count(self, account: str, region: str) -> int: ...
-
-    def put_action_type(self, row: ActionTypeRow) -> None: ...
-
-    def partner_types(self, provider: str, version: str) -> list[ActionTypeRow]:
-        """Those of a partner under one version, one a category."""
 
     def tags(self, account: str, arn: str) -> dict[str, str]: ...
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from penstock.core.model import Execution, Head, PipelineVersion
-from penstock.ports.storage import ActionRecord, ActionTypeRow, JobRow, LogLine, PipelineRow, RuleRecord
+from penstock.ports.storage import ActionRecord, ActionTypeRow, JobRow, ListedPipeline, LogLine, PipelineRow, RuleRecord
 from penstock.storage import rows
 from penstock.storage.history import HistoryReading
 from penstock.storage.statements import Read
@@ -30,9 +30,9 @@ class Reading(HistoryReading):
         row = await self._one("standing", account=account, region=region, name=name)
         return rows.standing(row) if row is not None else None
 
-    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[PipelineRow]:
+    async def pipelines(self, account: str, region: str, after: str, rows_max: int) -> list[ListedPipeline]:
         found = await self._all("pipelines", account=account, region=region, after=after, rows_max=rows_max)
-        return [rows.pipeline_row(row) for row in found]
+        return [rows.listed_pipeline(row) for row in found]
 
     async def regions(self, account: str) -> list[str]:
         return [region for (region,) in await self._all("regions", account=account)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from penstock.core.model import ActionRun, Execution, Head, Job, JobWork, PipelineVersion, RuleRun, StageRun
@@ -12,11 +12,13 @@ from penstock.ports.storage import (
     ActionTypeRow,
     DueTimer,
     JobRow,
+    ListedPipeline,
     LogLine,
     PipelineRow,
     RuleRecord,
     RunInput,
 )
+from penstock.wire import types as wire
 
 __all__ = [
     "action_record",
@@ -30,6 +32,7 @@ __all__ = [
     "encode_execution",
     "job",
     "job_row",
+    "listed_pipeline",
     "log_line",
     "pipeline_row",
     "rule_record",
@@ -47,6 +50,19 @@ _decode_run = msgspec.json.Decoder(ActionRun).decode
 _decode_rule = msgspec.json.Decoder(RuleRun).decode
 _decode_input = msgspec.json.Decoder(RunInput).decode
 
+
+class _Kind(Struct, rename="camel"):
+    pipeline_type: wire.PipelineType | None = None
+    execution_mode: wire.ExecutionMode | None = None
+
+
+class _VersionKind(Struct):
+    """What a listing shows of a version: the rest of a long document is passed over."""
+
+    declaration: _Kind
+
+
+_decode_kind = msgspec.json.Decoder(_VersionKind).decode
 
 # The passages that were encoded last, by their identity: each is kept with what it was made of.
 _PASSAGES_MAX = 8192
@@ -87,6 +103,11 @@ def job_row(row: Row) -> JobRow:
 
 def pipeline_row(row: Row) -> PipelineRow:
     return PipelineRow(*row)
+
+
+def listed_pipeline(row: Row) -> ListedPipeline:
+    declared = _decode_kind(row[7]).declaration
+    return ListedPipeline(pipeline_row(row[:7]), declared.pipeline_type, declared.execution_mode)
 
 
 def standing(row: Row) -> tuple[PipelineRow, Head, PipelineVersion]:

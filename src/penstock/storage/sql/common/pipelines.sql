@@ -10,8 +10,11 @@ JOIN pipeline_versions ON pipeline_versions.account = pipelines.account AND pipe
 WHERE pipelines.account = :account AND region = :region AND name = :name
 
 -- name: pipelines
-SELECT id, account, region, name, version, created_at, updated_at FROM pipelines
-WHERE account = :account AND region = :region AND name > :after
+SELECT pipelines.id, pipelines.account, region, name, pipelines.version, pipelines.created_at, updated_at, document
+FROM pipelines
+JOIN pipeline_versions ON pipeline_versions.account = pipelines.account AND pipeline_versions.pipeline_id = pipelines.id
+    AND pipeline_versions.number = pipelines.version
+WHERE pipelines.account = :account AND region = :region AND name > :after
 ORDER BY name LIMIT :rows_max
 
 -- name: pipeline_count
