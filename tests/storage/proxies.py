@@ -57,17 +57,26 @@ class CuttingProxy:
                 self.cuts += 1
                 is_cut.set()
                 if not self._lets_through:
-                    _shut(client, server)
-                    return
-            server.sendall(said)
+                    break
+            if not _passed(server, said):
+                break
         _shut(client, server)
 
     def _answer(self, client: socket.socket, server: socket.socket, is_cut: threading.Event) -> None:
         while said := _received(server):
             if is_cut.is_set():
                 break
-            client.sendall(said)
+            if not _passed(client, said):
+                break
         _shut(client, server)
+
+
+def _passed(side: socket.socket, said: bytes) -> bool:
+    try:
+        side.sendall(said)
+    except OSError:
+        return False
+    return True
 
 
 def _received(side: socket.socket) -> bytes:
