@@ -15,8 +15,8 @@ from benches.servers import Measured, bare_handler, bare_model, penstock, prepar
 
 CONNECTIONS = 16
 PIPELINES = 300
-# A call of a job's life on SQLite, to one of the bare model: 3.0. An empty signed poll, to a fixed answer of uvicorn: 2.2.
-JOB_CALL_MAX, EMPTY_POLL_MAX = 6.0, 4.5
+# A call of a job's life on SQLite, to one of the bare model: 2.6. An empty signed poll, to a fixed answer of uvicorn: 1.6.
+JOB_CALL_MAX, EMPTY_POLL_MAX = 5.2, 3.2
 
 
 @pytest.fixture(scope="module")
