@@ -442,6 +442,10 @@ def damage(database: Path) -> None:
     with sqlite3.connect(database) as connection:
         rows = connection.execute("SELECT number, work FROM jobs WHERE work IS NOT NULL").fetchall()
         for number, document in rows:
-            changed = re.sub(rb"(penstock:v1:[0-9a-f]{8}:.).", rb"\1_", document)
+            changed = re.sub(rb"(penstock:v1:[0-9a-f]{8}:.)(.)", _with_another, document)
             connection.execute("UPDATE jobs SET work = ? WHERE number = ?", (changed, number))
     connection.close()
+
+
+def _with_another(found: re.Match[bytes]) -> bytes:
+    return found[1] + (b"A" if found[2] != b"A" else b"B")
