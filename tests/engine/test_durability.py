@@ -1,6 +1,5 @@
 """An answer is a promise: system calls show that it waits for the disk; lost disks show that it is never given in vain."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,21 +14,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from declarations import action, custom_type, pipeline, stage
 from engine.load import Client, kind
 from serving import Server, refusal, serving
+from tracing import traced
 from waiting import eventually
 
 CALL = re.compile(r"^(\d+) +(?:<\.\.\. )?(\w+)(?: resumed>|\()(.*)$")
 
 
-def traced(folder: Path) -> tuple[list[str], Path]:
-    """The prefix that writes a server's system calls down, and where; skips where nobody may trace."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    able = subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, check=False)
-    if able.returncode != 0:
-        pytest.skip(f"strace cannot trace here: {able.stderr.decode().strip()}")
-    log = folder / "calls"
-    calls = "trace=pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg"
-    return ["strace", "-D", "-f", "-yy", "-s", "24", "-e", calls, "-o", str(log)], log
+def traced_writes(folder: Path) -> tuple[list[str], Path]:
+    """The prefix that writes down what all threads write, and where."""
+    return traced(folder, "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg", "-f", "-yy", "-s", "24")
 
 
 class Ledger:
@@ -90,7 +83,7 @@ def write_often(client: Client, rounds: int) -> int:
 
 
 def test_every_answered_write_was_written_ahead_and_flushed_before_its_answer(tmp_path: Path) -> None:
-    prefix, log = traced(tmp_path)
+    prefix, log = traced_writes(tmp_path)
     server = Server(tmp_path / "data", "--executor", "off", prefix=prefix)
     try:
         client = Client(server)

@@ -201,7 +201,8 @@ async def _listened(child: Child, log: LogStream, seconds: float) -> int | None:
         finally:
             await asyncio.wait({following}, timeout=LAST_OUTPUT_SECONDS)
             following.cancel()
-            child.close()
+            # It may just be listening to what is closed.
+            following.add_done_callback(lambda _: child.close())
     return status
 
 

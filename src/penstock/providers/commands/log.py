@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from penstock.providers.commands.outlet import Output
+
 FLUSH_SECONDS = 0.2
 BATCH_CHARACTERS = 32 * 1024
 LOG_BYTES_MAX = 10 * 1024 * 1024
@@ -65,7 +67,7 @@ class LogStream:
         self._waiting_characters = 0
         self._flush_at = 0.0
 
-    async def follow(self, output: asyncio.StreamReader) -> None:
+    async def follow(self, output: Output) -> None:
         """Send everything until the output ends."""
         while True:
             piece = await self._next(output)
@@ -83,7 +85,7 @@ class LogStream:
         self._add(self._mask.feed(text + "\n") + self._mask.rest())
         await self._flush()
 
-    async def _next(self, output: asyncio.StreamReader) -> bytes | None:
+    async def _next(self, output: Output) -> bytes | None:
         """The next piece of output, empty at its end; None when what waits has waited long enough."""
         patience = max(0.0, self._flush_at - time.monotonic()) if self._waiting else None
         try:

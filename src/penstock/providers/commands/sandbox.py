@@ -24,6 +24,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from penstock.providers.commands.outlet import Outlet
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MARK = "PENSTOCK_RUN"
 GRACE_SECONDS = 2.0
@@ -126,13 +128,19 @@ def confined(argv: Sequence[str], confinement: Confinement, folder: Path) -> lis
 class Child:
     """A running command and everything that it starts."""
 
-    def __init__(self, process: asyncio.subprocess.Process, confinement: Confinement, mark: str, lifeline: int) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        confinement: Confinement,
+        mark: str,
+        lifeline: int,
+        output: Outlet,
+    ) -> None:
         self._process = process
         self._is_sandboxed = confinement.executor == "bubblewrap"
         self._mark = f"{MARK}={mark}".encode()
         self._lifeline = lifeline
-        self.output = asyncio.StreamReader()
-        self._listening: asyncio.ReadTransport | None = None
+        self.output = output
 
     @classmethod
     async def start(
@@ -163,9 +171,7 @@ class Child:
         finally:
             os.close(inlet)
             os.close(watched)
-        child = cls(process, confinement, mark, lifeline)
-        await child._listen(outlet)
-        return child
+        return cls(process, confinement, mark, lifeline, Outlet(outlet))
 
     async def wait(self) -> int:
         """The exit code of the command itself, negative for a signal. What it left behind may still run."""
@@ -186,13 +192,7 @@ class Child:
 
     def close(self) -> None:
         """Listen no more. To be called when the output has been read, or nobody cares for it."""
-        if self._listening is not None:
-            self._listening.close()
-
-    async def _listen(self, outlet: int) -> None:
-        loop = asyncio.get_running_loop()
-        pipe = os.fdopen(outlet, "rb", buffering=0)
-        self._listening, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.output), pipe)
+        self.output.close()
 
     def _terminate(self) -> None:
         if not self._is_sandboxed:
