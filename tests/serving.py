@@ -136,4 +136,6 @@ def serving(data_dir: Path, *options: str) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.stop()
+        code = server.stop()
+        # Shown with a test that fails.
+        print(f"the server ended with {code}, and said: {server.log()}")
