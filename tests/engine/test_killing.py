@@ -23,6 +23,7 @@ def kill_often(folder: Path, kills: int, pause_max: float, executions_max: int, 
             mill.drain(drain_seconds)
         finally:
             mill.ended.set()
+            print(f"the server has said: {server.log()}")
         print(f"{len(mill.executions)} executions started, {len(mill.acknowledged)} jobs, {len(mill.results)} results")
         assert mill.results
         mill.check()
