@@ -14,7 +14,8 @@ COUNTED = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c
 # Other pipelines with histories of their own, and an older history of the pipeline itself.
 OTHERS = f"""
 {COUNTED} INSERT INTO pipelines
-    SELECT account, region, name || n, id || n, version, revision, created_at, updated_at, head FROM pipelines, counted;
+    SELECT account, region, name || n, id || n, version, revision, created_at, updated_at, head, listed_version, listed
+        FROM pipelines, counted;
 {COUNTED} INSERT INTO pipeline_versions SELECT account, pipeline_id || n, number, created_at, document
     FROM pipeline_versions, counted;
 {COUNTED} INSERT INTO executions SELECT account, pipeline_id || n, number, id || n, status, document FROM executions, counted;

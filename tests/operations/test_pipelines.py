@@ -93,10 +93,15 @@ def test_pipelines_are_listed_by_name_with_what_tells_them_apart(scene: Scene) -
     scene.types()
     scene.pipeline("zebra")
     scene.pipeline("ant", executionMode="QUEUED", pipelineType="V2")
-    scene.aws.update_pipeline(pipeline=simple("zebra"))
+    scene.aws.update_pipeline(pipeline=simple("zebra", executionMode="PARALLEL", pipelineType="V2"))
     ant, zebra = scene.aws.list_pipelines()["pipelines"]
     assert (ant["name"], ant["version"], ant["pipelineType"], ant["executionMode"]) == ("ant", 1, "V2", "QUEUED")
-    assert (zebra["name"], zebra["version"], zebra["pipelineType"]) == ("zebra", 2, "V1")
+    assert (zebra["name"], zebra["version"], zebra["pipelineType"], zebra["executionMode"]) == (
+        "zebra",
+        2,
+        "V2",
+        "PARALLEL",
+    )
     assert zebra["updated"] > zebra["created"]
 
 

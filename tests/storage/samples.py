@@ -86,12 +86,14 @@ def head(pipeline: PipelineRow, **more: Any) -> Head:
     )
 
 
-def version(number: int = 1, name: str = "line") -> PipelineVersion:
+def version(number: int = 1, name: str = "line", **declares: Any) -> PipelineVersion:
     actions = tuple(
         wire.StageDeclaration(name=stage, actions=(wire.ActionDeclaration(name="Make", action_type_id=TYPE_ID),))
         for stage in ("Source", "Build")
     )
-    declared = wire.PipelineDeclaration(name=name, role_arn="arn:aws:iam::111122223333:role/r", stages=actions)
+    declared = wire.PipelineDeclaration(
+        name=name, role_arn="arn:aws:iam::111122223333:role/r", stages=actions, **declares
+    )
     bindings = {f"{stage}/Make": ActionBinding(KIND, 60) for stage in ("Source", "Build")}
     return PipelineVersion(number, declared, bindings)
 

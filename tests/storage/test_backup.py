@@ -92,6 +92,19 @@ def test_backups_themselves_are_left_out(storage: SqliteStorage, tmp_path: Path)
             assert [row[column] for batch in snapshot.rows(table) for row in batch] == ["other"]
 
 
+def test_open_executions_that_a_deleted_pipeline_has_left_are_not_in_flight(
+    storage: SqliteStorage, tmp_path: Path
+) -> None:
+    storage.connection.execute(
+        "INSERT INTO pipelines (account, region, name, id, version, revision, created_at, updated_at, head)"
+        " VALUES ('1', 'r', 'line', 'there', 1, 1, 0, 0, '{}')"
+    )
+    insert = "INSERT INTO executions VALUES ('1', ?, 1, 'e', 'InProgress', '{}')"
+    storage.connection.executemany(insert, [("there",), ("gone",)])
+    with closing(SqliteSnapshot(tmp_path / "penstock.db")) as snapshot:
+        assert snapshot.in_flight == 1
+
+
 @pytest.mark.parametrize("schema", range(1, newest_schema() + 1))
 def test_rows_of_every_earlier_schema_become_rows_of_today(schema: int, tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
@@ -104,7 +117,10 @@ def test_rows_of_every_earlier_schema_become_rows_of_today(schema: int, tmp_path
         )
         old.execute(f"INSERT INTO keys VALUES ({values[schema >= 8]})")
         old.execute("INSERT INTO tags VALUES ('1', 'arn', 'key', 'value')")
-        old.execute("INSERT INTO pipelines VALUES ('1', 'r', 'line', 'p', 2, 3, 7.0, 8.0, x'7b7d')")
+        old.execute(
+            "INSERT INTO pipelines (account, region, name, id, version, revision, created_at, updated_at, head)"
+            " VALUES ('1', 'r', 'line', 'p', 2, 3, 7.0, 8.0, x'7b7d')"
+        )
         old.execute("INSERT INTO pipeline_versions VALUES ('1', 'p', 2, 7.0, x'7b7d')")
     filling = copied(tmp_path / "old.db", tmp_path / "new.db")
     filling.close()
@@ -112,7 +128,9 @@ def test_rows_of_every_earlier_schema_become_rows_of_today(schema: int, tmp_path
     assert {number for number, _ in found["migrations"]} == set(range(1, newest_schema() + 1))
     assert found["keys"] == [("AKIAOLD", "1", "somebody", "sealed", 7.0)]
     assert found["tags"] == [("1", "arn", "key", "value")]
-    assert found["pipelines"] == [("1", "r", "line", "p", 2, 3, 7.0, 8.0, b"{}")]
+    listed = (2, b'{"declaration":{"pipelineType":null,"executionMode":null}}') if schema < 18 else (0, None)
+    (line,) = found["pipelines"]
+    assert line == ("1", "r", "line", "p", 2, 3, 7.0, 8.0, b"{}", *listed)
     assert found["pipeline_versions"] == [("1", "p", 2, 7.0, b"{}")]
     assert [row[3] for row in found["principals"]] == (["arn:of"] if schema < 8 else [])
 

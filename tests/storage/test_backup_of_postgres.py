@@ -109,6 +109,14 @@ def test_every_value_of_every_table_comes_back_as_it_was(url: str, full: Path) -
         assert connection.execute("SELECT count(*) FROM timers WHERE visible_at = due_at").fetchone() == (4,)
 
 
+def test_open_executions_that_a_deleted_pipeline_has_left_are_not_in_flight(url: str, full: Path) -> None:
+    fill(url, full)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM pipelines WHERE starts_with(id, '3')")
+    with closing(PostgresSnapshot(url)) as snapshot:
+        assert snapshot.in_flight == 3
+
+
 def test_texts_in_columns_for_bytes_become_bytes(url: str, tmp_path: Path) -> None:
     """SQLite keeps what it was given, whatever the column is for."""
     path = tmp_path / "penstock.db"

@@ -1,12 +1,17 @@
-"""Deleting old history: on both databases, a little at a time, and with two servers at it."""
+"""Deleting old history and that of deleted pipelines: on both databases, a little at a time, and with two servers at it."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from threading import Event
+
+from msgspec.structs import replace
 
 from penstock.core.model import Head, RuleRun
 from penstock.ports.history import Oldest
-from penstock.ports.storage import Changes, EndedJob, RuleRow, RunInput, Transaction
-from storage.samples import ACCOUNT, Store, add, execution, head, new_job, offer, row, run_row, step_of
+from penstock.ports.storage import Changes, EndedJob, PipelineRow, RuleRow, RunInput, Transaction
+from penstock.storage.history import LOG_PIECE_ROWS
+from storage.conftest import Reopening
+from storage.samples import ACCOUNT, REGION, Store, add, execution, head, new_job, offer, row, run_row, step_of, version
 from storage.servers import Pair
 
 LINE = row()
@@ -92,6 +97,93 @@ class TestExecutions:
         assert store.commit(held) == (head(LINE), None)
 
 
+def delete(store: Store, pipeline: PipelineRow = LINE) -> None:
+    store.commit(lambda transaction: transaction.delete_pipeline(pipeline, 9.0))
+
+
+def forget_all(rows_max: int = 1000, pipeline: PipelineRow = LINE) -> Work:
+    return lambda transaction: transaction.forget_deleted(pipeline.account, pipeline.id, rows_max)
+
+
+def deleted(store: Store) -> list[tuple[str, str]]:
+    return store.read(store.reader.deleted_pipelines(10))
+
+
+def versions(store: Store) -> list[int]:
+    numbers = (1, 2, 3)
+    return [each for each in numbers if store.read(store.reader.version(ACCOUNT, LINE.id, each)) is not None]
+
+
+def token(store: Store) -> object:
+    return store.commit(lambda transaction: transaction.request_token(ACCOUNT, LINE.id, "once", 0.0))
+
+
+def filled(store: Store) -> None:
+    """A pipeline with two versions, three executions and a request token."""
+    add(store, LINE)
+    ended(store, 1, 2, 3)
+
+    def work(transaction: Transaction) -> None:
+        transaction.add_version(LINE, version(2), 2.0)
+        transaction.keep_request_token(ACCOUNT, LINE.id, "once", b"x", "e", 1e300)
+
+    store.commit(work)
+
+
+class TestDeletedPipelines:
+    def test_what_one_leaves_goes_a_little_at_a_time_and_that_it_was_deleted_last(self, store: Store) -> None:
+        filled(store)
+        delete(store)
+        seen = []
+        while deleted(store):
+            assert deleted(store) == [(ACCOUNT, LINE.id)]
+            parts = [int(part) for number in (1, 2, 3) for part in left(store, number)]
+            seen.append(sum(parts) + len(versions(store)) + (token(store) is not None))
+            assert store.commit(forget_all(2)) <= 2 * LOG_PIECE_ROWS
+        assert [left(store, number) for number in (1, 2, 3)] == [(False, 0, 0, 0)] * 3
+        assert (versions(store), token(store)) == ([], None)
+        assert seen[0] == 3 * (1 + 2 + 1 + 6) + 2 + 1
+        assert all(after < before for before, after in pairwise(seen))
+        assert len(seen) > 10
+
+    def test_another_pipeline_and_a_namesake_keep_what_is_theirs(self, store: Store) -> None:
+        namesake, other = replace(LINE, id="namesake"), row("other", account="999999999999")
+        filled(store)
+        delete(store)
+        for each in (namesake, other):
+            add(store, each)
+        assert store.read(store.reader.pipeline(ACCOUNT, REGION, LINE.name)) == namesake
+        assert store.read(store.reader.executions(ACCOUNT, namesake.id, None, 9)) == []
+        store.commit(forget_all())
+        assert deleted(store) == []
+        for each in (namesake, other):
+            assert store.read(store.reader.standing(each.account, REGION, each.name)) == (
+                each,
+                head(each),
+                version(1, each.name),
+            )
+
+    def test_it_is_still_known_after_a_restart(self, store: Reopening) -> None:
+        filled(store)
+        delete(store)
+        store.commit(forget_all(1))
+        store.reopen()
+        assert deleted(store) == [(ACCOUNT, LINE.id)]
+        while store.commit(forget_all(7)) >= 7:
+            pass
+        assert (deleted(store), left(store, 3), versions(store)) == ([], (False, 0, 0, 0), [])
+
+    def test_what_is_not_there_any_more_takes_nothing(self, store: Store) -> None:
+        assert store.commit(forget_all()) == 0
+
+    def test_those_that_are_left_are_told_as_many_as_are_asked_for(self, store: Store) -> None:
+        for name in "ba":
+            add(store, row(name))
+            delete(store, row(name))
+        assert store.read(store.reader.deleted_pipelines(1)) == [(ACCOUNT, row("a").id)]
+        assert len(deleted(store)) == 2
+
+
 class TestPipelines:
     def test_each_is_told_by_its_oldest_execution_that_is_left(self, store: Store) -> None:
         add(store, LINE)
@@ -171,6 +263,40 @@ class TestTwoServers:
             pair.together(*[lambda transaction: transaction.forget_jobs(9.0, 0, 10)] * 2)
         there = [number for number in range(40) if pair.two.read(pair.two.reader.job(f"job-{number}")) is not None]
         assert there == [39]
+
+    def test_both_take_what_a_deleted_pipeline_has_left(self, pair: Pair) -> None:
+        filled(pair.one)
+        delete(pair.one)
+        for _ in range(20):
+            taken = pair.together(forget_all(5), forget_all(5))
+            assert all(isinstance(each, int) for each in taken), taken
+        assert deleted(pair.two) == []
+        assert [left(pair.two, number) for number in (1, 2, 3)] == [(False, 0, 0, 0)] * 3
+        assert (versions(pair.two), token(pair.two)) == ([], None)
+
+    def test_a_deletion_waits_for_whoever_is_writing_for_the_pipeline(self, pair: Pair) -> None:
+        """So what was written before it is there to be found, and nothing is written after it."""
+        filled(pair.one)
+
+        def write(transaction: Transaction) -> bool:
+            is_there = transaction.has_pipeline(ACCOUNT, LINE.id)
+            held.set()
+            assert not gone.wait(0.3)
+            transaction.append_log(ACCOUNT, "run-1-1", "late\n", 1.0)
+            return is_there
+
+        def go(transaction: Transaction) -> None:
+            held.wait(10)
+            found = transaction.pipeline(ACCOUNT, REGION, LINE.name)
+            assert found is not None
+            transaction.delete_pipeline(found, 9.0)
+            gone.set()
+
+        held, gone = Event(), Event()
+        assert pair.together(write, go) == [True, None]
+        assert not pair.one.commit(lambda transaction: transaction.has_pipeline(ACCOUNT, LINE.id))
+        pair.two.commit(forget_all())
+        assert left(pair.one, 1) == (False, 0, 0, 0)
 
     def test_whoever_holds_the_head_keeps_the_pipeline_to_itself(self, pair: Pair) -> None:
         """A retry that loads the pipeline waits until the deletion has ended, and then finds that there is nothing to retry."""

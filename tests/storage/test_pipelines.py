@@ -146,10 +146,12 @@ class TestPipelines:
         store.commit(lambda transaction: transaction.delete_pipeline(LINE, 9.0))
         assert store.read(store.reader.pipeline(ACCOUNT, REGION, "line")) is None
         assert store.read(store.reader.head(ACCOUNT, LINE.id)) is None
-        assert store.read(store.reader.executions(ACCOUNT, LINE.id, None, 9)) == []
-        assert store.read(store.reader.runs(ACCOUNT, LINE.id, None, None, 9)) == []
+        assert store.read(store.reader.standing(ACCOUNT, REGION, "line")) is None
+        assert [each.row.name for each in store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))] == ["other"]
+        assert store.read(store.reader.pipeline_of_run(ACCOUNT, "run-1-1")) is None
         assert store.commit(lambda transaction: transaction.load(ACCOUNT, LINE.id)) is None
-        assert store.commit(lambda transaction: transaction.request_token(ACCOUNT, LINE.id, "token", 0.0)) is None
+        assert not store.commit(lambda transaction: transaction.has_pipeline(ACCOUNT, LINE.id))
+        assert store.commit(lambda transaction: transaction.has_pipeline(ACCOUNT, row("other").id))
         job = store.read(store.reader.job("job-1"))
         assert (job.job.status, job.work) == ("Failed", None)
         assert store.read(store.reader.pipeline(ACCOUNT, REGION, "other")) == row("other")

@@ -22,6 +22,7 @@ LARGE |= {
     "source_revisions",
     "watches",
     "tags",
+    "action_types",
 }
 # What is not asked for on that way may walk through a part of a table.
 COLD = {
@@ -32,7 +33,7 @@ COLD = {
     "objects": ("bucket_has_objects", "bucket_part_files"),
     "partners": (),
     "principals": (),
-    "registry": ("custom_type_count", "partner_types", "action_types"),
+    "registry": (),
     "sealed": (),
     "webhooks": ("webhook_count",),
 }
@@ -54,6 +55,7 @@ INSERT INTO jobs
     (account, id, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status, visible_at, created_at)
     SELECT 'a', 'j' || n, 'r', 'p', 'e', 's', 'a', 'r', 't', '', 'Queued', 1, 1 FROM generate_series(1, 20) n;
 INSERT INTO timers SELECT 'a', 's' || n, 'k', 'p' || n, 1, 1 FROM generate_series(1, 20) n;
+INSERT INTO action_types SELECT 'k' || n, 'a', 'r', 'Custom', 'Build', 'p' || n, '1', 1, NULL, '' FROM generate_series(1, 20) n;
 INSERT INTO tags SELECT 'a', 'arn' || n, 'k', 'v' FROM generate_series(1, 20) n;
 INSERT INTO upload_parts SELECT 'a', 'u', n, 1, 'e', 'f' || n, 1, '', '', '' FROM generate_series(1, 20) n
 """
@@ -112,6 +114,33 @@ WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regna
 
 @pytest.mark.parametrize(("name", "sql"), hot_queries(), ids=[name for name, _ in hot_queries()])
 def test_a_hot_query_finds_its_rows_by_an_index(cluster: Cluster, plans: Any, name: str, sql: str) -> None:
+    assert list(walked(plan_of(plans, sql))) == []
+
+
+OF_TYPES = {
+    "custom_type_count": {"action_types_of_account"},
+    "partner_types": {"action_types_of_provider"},
+    "action_types": {"action_types_of_account", "action_types_pkey"},
+}
+
+
+@pytest.mark.parametrize("name", OF_TYPES)
+def test_of_all_action_types_those_alone_are_walked_that_are_given(plans: Any, name: str) -> None:
+    """The first two hold no deleted types, and the key is told where those of partners begin, which are never deleted."""
+    found = plan_of(plans, queries.load("registry", "postgres")[name])
+    scans = [node for node in nodes(found) if "Index Name" in node]
+    assert {node["Index Name"] for node in scans} == OF_TYPES[name]
+    assert all("Index Cond" in node for node in scans)
+
+
+def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def plan_of(plans: Any, sql: str) -> dict[str, Any]:
+    """The plan that is made once, for whatever values."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)[sb]", sql)))
     positional = re.sub(r"%\((\w+)\)[sb]", lambda found: f"${names.index(found[1]) + 1}", sql)
     types, nulls = (
@@ -123,7 +152,8 @@ def test_a_hot_query_finds_its_rows_by_an_index(cluster: Cluster, plans: Any, na
         (plan,) = plans.execute(f"EXPLAIN (FORMAT JSON) EXECUTE hot{nulls}").fetchone()
     finally:
         plans.execute("DEALLOCATE hot")
-    assert list(walked(plan[0]["Plan"])) == []
+    found: dict[str, Any] = plan[0]["Plan"]
+    return found
 
 
 @pytest.fixture(scope="module", params=["", SOME_ROWS, f"{SOME_ROWS}; ANALYZE"], ids=["empty", "unknown", "few rows"])

@@ -16,7 +16,6 @@ from penstock.storage.migrate import migrate_sqlite
 # Columns that many rows have in common. An index that is told of nothing else goes through all of them.
 SHARED = {"account", "region", "bucket", "owner", "status", "type_key", "query_key"}
 OF_BACKUPS = "asked for by a backup alone, which reads everything"
-OF_TYPES = "an account has fifty action types, asked for by hand and once a page"
 OF_BUCKETS = "asked for when a bucket is deleted, which has no objects then"
 # What may go through more rows than it gives, or sort them.
 WHY = {
@@ -27,8 +26,8 @@ WHY = {
     "backups.open_pipelines": OF_BACKUPS,
     "backups.needed_sealing_keys": "there are a few keys",
     "sealed.sealing_keys": "there are a few keys",
-    "registry.custom_type_count": OF_TYPES,
-    "registry.partner_types": OF_TYPES,
+    "history.deleted_pipelines": "takes the first ones of its key",
+    "registry.custom_type_count": "counts those that an account has now, fifty at the most, in an index of no others",
     "objects.bucket_part_files": OF_BUCKETS,
     "objects.delete_bucket_parts": OF_BUCKETS,
     "objects.delete_bucket_uploads": OF_BUCKETS,
@@ -38,6 +37,8 @@ WHY = {
     "pipelines.delete_timers": "what an account waits for just now, when a pipeline is deleted; an index would cost every wait",
     "webhooks.webhook_count": "a region has three hundred webhooks, counted when one is made",
 }
+# Two walks in one order, each a row ahead.
+MERGING = {"MERGE (UNION ALL)", "LEFT", "RIGHT"}
 # What may sort, but nothing else.
 SORTS = {"webhooks.watched": "the pipelines of one repository"}
 
@@ -96,3 +97,24 @@ def test_a_statement_finds_its_rows_by_an_index_or_has_a_reason(database: sqlite
 @pytest.mark.parametrize("name", [*WHY, *SORTS])
 def test_a_reason_is_still_needed(database: sqlite3.Connection, name: str) -> None:
     assert faults(database, STATEMENTS[name])
+
+
+@pytest.mark.parametrize(
+    ("query", "searches"),
+    [
+        ("custom_type_count", ["INDEX action_types_of_account (account=? AND region=?)"]),
+        ("partner_types", ["INDEX action_types_of_provider (provider=? AND version=?)"]),
+        (
+            "action_types",
+            [
+                "INDEX action_types_of_account (account=? AND region=? AND type_key>?)",
+                "PRIMARY KEY (type_key>?)",
+            ],
+        ),
+    ],
+)
+def test_of_all_action_types_those_alone_are_walked_that_are_given(
+    database: sqlite3.Connection, query: str, searches: list[str]
+) -> None:
+    found = [step for step in plan(database, STATEMENTS[f"registry.{query}"]) if step not in MERGING]
+    assert found == [f"SEARCH action_types USING {each}" for each in searches]

@@ -10,17 +10,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
-from penstock.ports.storage import Conflict, StorageLost, Transaction
+from penstock.ports.storage import Conflict, ListedPipeline, StorageLost, Transaction
 from penstock.storage import migrate, queries
 from penstock.storage.postgres import writer
 from penstock.storage.postgres.adapter import PostgresStorage
 from penstock.storage.postgres.texts import ADAPTERS, escaped, restored
+from penstock.storage.rows import encode
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.wire.errors import ServiceUnavailable
 from postgres import Cluster
 from storage.proxies import CuttingProxy
-from storage.samples import ACCOUNT, REGION, add, row
+from storage.samples import ACCOUNT, REGION, add, head, row, version
 from storage.samples import Store as Storage
 from waiting import eventually
 
@@ -123,6 +125,58 @@ class TestMigrations:
         marks = {("committed", column) for column in ("server", "number", "at")}
         leaders = {("leaders", column) for column in ("duty", "server", "until")}
         assert ours - set(found) - more == marks | leaders
+
+    def test_pipelines_that_were_there_before_are_listed_with_what_their_newest_versions_declare(
+        self, cluster: Cluster, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        every = migrate._migrations("postgres")
+        held, line, odd, plain = (
+            row(name, number) for name, number in (("held", 1), ("line", 2), ("odd", 1), ("plain", 1))
+        )
+        with cluster.empty() as url:
+            monkeypatch.setattr(migrate, "_migrations", lambda dialect: {n: every[n] for n in range(1, 12)})
+            with opened(url, runner) as store, asked(url) as ask:
+                for each, declared in (
+                    (held, version(1, pipeline_type="V1")),
+                    (line, version(1, pipeline_type="V1")),
+                    (line, version(2, pipeline_type="V2", execution_mode="QUEUED")),
+                    (odd, version(1, "nul\x00", pipeline_type="V2", execution_mode="PARALLEL")),
+                    (plain, version(1)),
+                ):
+                    if declared.number == 1:
+                        store.commit(lambda t, each=each: t.add_pipeline(replace(each, version=0), head(each)))
+                    store.commit(lambda t, each=each, declared=declared: t.add_version(each, declared, 1.0))
+                ask("UPDATE pipelines SET listed_version = 0, listed = NULL RETURNING 1")
+            monkeypatch.undo()
+            with psycopg.connect(url) as other:
+                # A server of the release before is at work on it: nobody waits.
+                other.execute("SELECT 1 FROM pipelines WHERE name = 'held' FOR UPDATE")
+                with opened(url, runner) as store, asked(url) as ask:
+                    found = store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))
+                    told = ask("SELECT name, listed_version FROM pipelines ORDER BY name")
+        assert found == [
+            ListedPipeline(held, "V1", None),
+            ListedPipeline(line, "V2", "QUEUED"),
+            ListedPipeline(odd, "V2", "PARALLEL"),
+            ListedPipeline(plain, None, None),
+        ]
+        assert told == [("held", 0), ("line", 2), ("odd", 0), ("plain", 1)]
+
+    def test_a_version_that_a_server_of_the_release_before_has_made_is_listed(
+        self, url: str, runner: asyncio.Runner
+    ) -> None:
+        with opened(url, runner) as store, asked(url) as ask:
+            store.commit(lambda transaction: transaction.add_pipeline(row(), head(row())))
+            store.commit(lambda transaction: transaction.add_version(row(), version(pipeline_type="V1"), 1.0))
+            document = encode(version(2, pipeline_type="V2", execution_mode="QUEUED"))
+            ask("INSERT INTO pipeline_versions VALUES (%s, %s, 2, 1, %b) RETURNING 1", ACCOUNT, row().id, document)
+            ask("UPDATE pipelines SET version = 2 RETURNING 1")
+            (found,) = store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))
+            assert found == ListedPipeline(row(version=2), "V2", "QUEUED")
+            third = version(3, pipeline_type="V2", execution_mode="SUPERSEDED")
+            store.commit(lambda transaction: transaction.add_version(row(), third, 1.0))
+            (found,) = store.read(store.reader.pipelines(ACCOUNT, REGION, "", 9))
+            assert (found.row.version, found.execution_mode) == (3, "SUPERSEDED")
 
     def test_one_that_fails_leaves_nothing_of_itself(
         self, url: str, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch

@@ -35,6 +35,16 @@ class TestTypes:
         assert [each.provider for each in after] == ["B"]
         assert store.commit(lambda transaction: transaction.custom_type_count(ACCOUNT, REGION)) == 2
 
+    def test_they_are_walked_one_by_one_from_an_accounts_own_to_the_partners(self, store: Reopening) -> None:
+        put(store, partner("P"), custom("B"), custom("D", "888888888888"), partner("A"), custom("A"), partner("Z"))
+        found, after = [], ""
+        while page := store.read(store.reader.action_types(ACCOUNT, REGION, after, 1)):
+            found += [each.provider for each in page]
+            after = page[-1].type_key
+        assert found == ["A", "B", "A", "P", "Z"]
+        before_all = store.read(store.reader.action_types(ACCOUNT, REGION, "AWS/Source/S3/1", 2))
+        assert [each.provider for each in before_all] == ["A", "B"]
+
     def test_a_change_is_read_from_its_commit_on(self, store: Reopening) -> None:
         key = custom("A").type_key
         assert store.read(store.reader.action_type(key)) is None

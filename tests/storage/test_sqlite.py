@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.ports.principals import KeyRow, PrincipalRow
-from penstock.ports.storage import StorageLost
+from penstock.ports.storage import ListedPipeline, StorageLost
 from penstock.storage import migrate, queries
 from penstock.storage.rows import encode
 from penstock.storage.sqlite.adapter import SqliteStorage
@@ -121,6 +121,31 @@ class TestMigrations:
         assert found == [(each, head(each), version()) for each in (line, other)]
         assert loaded is not None
         assert loaded.revision == 5
+
+    def test_pipelines_that_were_there_before_are_listed_with_what_their_newest_versions_declare(
+        self, database: Path
+    ) -> None:
+        line, plain = row("line", 2), row("plain")
+        documents = [
+            (line, version(1, pipeline_type="V1")),
+            (line, version(2, "nul\x00", pipeline_type="V2", execution_mode="QUEUED")),
+            (plain, version(1)),
+        ]
+        with sqlite3.connect(database, isolation_level=None) as connection:
+            migrate.migrate_sqlite(connection, up_to=17)
+            for each in (line, plain):
+                values = (each.account, each.region, each.name, each.id, each.version, 5, 1.0, 1.0, encode(head(each)))
+                connection.execute("INSERT INTO pipelines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            for each, declared in documents:
+                key = (each.account, each.id, declared.number, 1.0, encode(declared))
+                connection.execute("INSERT INTO pipeline_versions VALUES (?, ?, ?, ?, ?)", key)
+        connection.close()
+        storage = SqliteStorage(database)
+        found = asyncio.run(storage.reader.pipelines(ACCOUNT, REGION, "", 9))
+        told = storage.connection.execute("SELECT name, listed_version FROM pipelines ORDER BY name").fetchall()
+        asyncio.run(storage.close())
+        assert found == [ListedPipeline(line, "V2", "QUEUED"), ListedPipeline(plain, None, None)]
+        assert told == [("line", 2), ("plain", 1)]
 
     def test_a_database_of_a_later_release_is_refused_and_left_as_it_is(self, database: Path) -> None:
         asyncio.run(SqliteStorage(database).close())

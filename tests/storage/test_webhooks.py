@@ -152,6 +152,7 @@ class TestWatchedRepositories:
         watch(store, "a", source("New", "owner/new"))
         assert (watched(store), watched(store, "owner/new")) == ([], [("a", "New")])
         store.commit(lambda transaction: transaction.delete_pipeline(row("a"), 2.0))
+        store.commit(lambda transaction: transaction.forget_deleted(ACCOUNT, row("a").id, 100))
         add(store, row("a"))
         assert watched(store, "owner/new") == []
 

@@ -37,6 +37,8 @@ async def put_job_log(request: PutJobLogInput, call: Call) -> PutJobLogOutput:
 
 
 def _append(transaction: Transaction, row: JobRow, text: str, at: float) -> Written[None]:
+    if not transaction.has_pipeline(row.job.account, row.job.pipeline_id):
+        raise InvalidJobStateException(f"The pipeline of the job '{row.job.id}' is deleted: its log is closed")
     left = limits.RUN_LOG_BYTES_MAX - transaction.log_size(row.job.account, row.job.run_id)
     if left <= 0:
         raise LimitExceededException(

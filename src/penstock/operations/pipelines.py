@@ -9,6 +9,7 @@ from penstock.core.declaration import Surroundings, bind_actions, check, mask, m
 from penstock.core.model import Head, PipelineVersion, StageSlot
 from penstock.core.triggers import sources_of
 from penstock.engine.committer import Follow, Written
+from penstock.engine.duties.deletions import TOPIC as DELETIONS
 from penstock.engine.duties.source_looks import TOPIC as SOURCE_LOOKS
 from penstock.operations.action_types import find_action_types
 from penstock.operations.call import Call, find_pipeline
@@ -158,7 +159,10 @@ def _replace(transaction: Transaction, row: PipelineRow, version: PipelineVersio
 
 
 async def delete_pipeline(request: wire.DeletePipelineInput, call: Call) -> None:
-    """API: DeletePipeline. A name that no pipeline has is no error."""
+    """API: DeletePipeline. A name that no pipeline has is no error.
+
+    The name is free at once. What the pipeline leaves can no longer be seen, and goes by and by.
+    """
     await call.committer.write(partial(_delete, name=request.name, call=call))
 
 
@@ -168,7 +172,7 @@ def _delete(transaction: Transaction, name: str, call: Call) -> Written[None]:
         return Written(None)
     transaction.delete_pipeline(row, call.now)
     transaction.set_tags(call.account, pipeline_arn(call.region, call.account, name), {})
-    return Written(None, topics=(f"pipeline:{row.id}",))
+    return Written(None, topics=(f"pipeline:{row.id}", DELETIONS))
 
 
 async def list_pipelines(request: wire.ListPipelinesInput, call: Call) -> wire.ListPipelinesOutput:

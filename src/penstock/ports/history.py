@@ -1,4 +1,4 @@
-"""History that has had its time: finding it, and deleting it a little at a time."""
+"""History that has had its time, or whose pipeline is gone: finding it, and deleting it a little at a time."""
 
 from typing import Protocol
 
@@ -25,6 +25,9 @@ class HistoryReads(Protocol):
     async def oldest(self, after: tuple[str, str], tokens_before: float, rows_max: int) -> list[Oldest]:
         """Of so many pipelines after that one, in the order of their accounts and ids."""
 
+    async def deleted_pipelines(self, rows_max: int) -> list[tuple[str, str]]:
+        """The accounts and ids of deleted pipelines of which something is left."""
+
 
 class HistoryWrites(Protocol):
     """A deletion takes `rows_max` rows at the most, and gives how many it has taken; fewer means that nothing is left."""
@@ -39,6 +42,9 @@ class HistoryWrites(Protocol):
         """Logs, attempts and runs of rules go first, the execution last."""
 
     def forget_request_tokens(self, account: str, pipeline_id: str, before: float, rows_max: int) -> int: ...
+
+    def forget_deleted(self, account: str, pipeline_id: str, rows_max: int) -> int:
+        """Of a deleted pipeline: history, logs, versions and request tokens. That it was deleted is forgotten last."""
 
     def forget_jobs(self, before: float, after: int, rows_max: int) -> int | None:
         """Delete jobs that ended before that time. Looks at `rows_max` of them; returns what to give for `after` to look at the

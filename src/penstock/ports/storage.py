@@ -421,6 +421,9 @@ class Transaction(HistoryWrites, ActionTypeWrites, Protocol):
 
     def pipeline(self, account: str, region: str, name: str) -> PipelineRow | None: ...
 
+    def has_pipeline(self, account: str, pipeline_id: str) -> bool:
+        """Whether it is there; then it is not deleted before the transaction ends."""
+
     def pipeline_count(self, account: str, region: str) -> int: ...
 
     def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None: ...
@@ -430,7 +433,7 @@ class Transaction(HistoryWrites, ActionTypeWrites, Protocol):
     def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None: ...
 
     def delete_pipeline(self, row: PipelineRow, at: float) -> None:
-        """With its versions, executions, history, open jobs, timers, watches and repository sources."""
+        """With its open jobs, timers, watches and all that shows it; `forget_deleted` takes what it leaves."""
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None: ...
 

@@ -14,6 +14,7 @@ import sys
 from contextlib import closing, suppress
 from typing import Any, Protocol
 
+from penstock.engine.duties.deletions import Deletions
 from penstock.engine.duties.housekeeping import Housekeeping
 from penstock.engine.duties.key_ring import KeyRing
 from penstock.engine.duties.led import Led
@@ -151,7 +152,9 @@ async def _duties(installation: Installation, resealing: Resealing) -> list[Duty
     timers, housekeeping = Timers(storage.reader, committer), Housekeeping(installation.sweep)
     looks = installation.outer.duties(storage.reader, committer) if installation.outer is not None else []
     days = installation.settings.retention_days
-    old: list[Duty] = [Retention(storage.reader, committer, days)] if days else []
+    old: list[Duty] = [Deletions(storage.reader, committer)]
+    if days:
+        old.append(Retention(storage.reader, committer, days))
     if installation.settings.is_shared:
         single: list[Duty] = [housekeeping, resealing, Leases(storage, committer), *old]
         led = [Led(duty, storage) for duty in single]

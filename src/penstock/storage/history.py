@@ -1,6 +1,7 @@
-"""Old history: what is the same for every database."""
+"""History that goes: what is the same for every database."""
 
 from collections.abc import Sequence
+from math import inf
 
 from msgspec import Struct, json
 
@@ -44,6 +45,11 @@ class HistoryReading:
             for account, pipeline_id, document, has_tokens in found
         ]
 
+    async def deleted_pipelines(self, rows_max: int) -> list[tuple[str, str]]:
+        return [
+            (account, pipeline_id) for account, pipeline_id in await self._all("deleted_pipelines", rows_max=rows_max)
+        ]
+
 
 class HistoryWriting:
     statements: Statements
@@ -82,6 +88,29 @@ class HistoryWriting:
         asked = json.encode(run_ids).decode()
         pieces = self.statements.run("forget_logs", account=account, run_ids=asked, rows_max=pieces_max).rowcount
         return rows_max if pieces >= pieces_max else pieces * LOG_PIECE_ROWS
+
+    def forget_deleted(self, account: str, pipeline_id: str, rows_max: int) -> int:
+        place = {"account": account, "pipeline_id": pipeline_id}
+        # Who finds that nothing is left must not find it because another server is just taking some.
+        if self.statements.hold("deletion", **place).fetchone() is None:
+            return 0
+        taken = 0
+        for (number,) in self.statements.run("execution_numbers", **place, rows_max=rows_max).fetchall():
+            taken += self.forget_execution(account, pipeline_id, number, rows_max - taken)
+            if taken >= rows_max:
+                return taken
+        taken += self._forget_versions(place, rows_max - taken)
+        if taken < rows_max:
+            taken += self.forget_request_tokens(account, pipeline_id, inf, rows_max - taken)
+        if taken < rows_max:
+            self.statements.run("forget_deletion", **place)
+        return taken
+
+    def _forget_versions(self, place: dict[str, str], rows_max: int) -> int:
+        versions = self.statements.run("version_numbers", **place, rows_max=rows_max).fetchall()
+        if versions:
+            self.statements.run("forget_versions", **place, last=versions[-1][0])
+        return len(versions)
 
     def forget_request_tokens(self, account: str, pipeline_id: str, before: float, rows_max: int) -> int:
         return self.statements.run(

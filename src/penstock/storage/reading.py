@@ -13,6 +13,8 @@ __all__ = ["FILES", "Reading"]
 # The files whose queries a reader is given.
 FILES = ("pipelines", "jobs", "registry", "aggregates", "history")
 _LAST = 2**62
+# Type keys begin with the owner: those of partners come after all others, and after this.
+_PARTNERS = "ThirdParty/"
 
 
 class Reading(HistoryReading):
@@ -129,7 +131,8 @@ class Reading(HistoryReading):
         return rows.action_type_row(row) if row is not None else None
 
     async def action_types(self, account: str, region: str, after: str, rows_max: int) -> list[ActionTypeRow]:
-        found = await self._all("action_types", account=account, region=region, after=after, rows_max=rows_max)
+        place = {"account": account, "region": region, "after": after, "partners_after": max(after, _PARTNERS)}
+        found = await self._all("action_types", **place, rows_max=rows_max)
         return [rows.action_type_row(row) for row in found]
 
     async def tags(self, account: str, arn: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ __all__ = [
     "due_timer",
     "encode",
     "encode_execution",
+    "encode_listed",
     "job",
     "job_row",
     "listed_pipeline",
@@ -103,6 +104,11 @@ def job_row(row: Row) -> JobRow:
 
 def pipeline_row(row: Row) -> PipelineRow:
     return PipelineRow(*row)
+
+
+def encode_listed(declaration: wire.PipelineDeclaration) -> bytes:
+    """What a listing shows of a version, in the form of its document."""
+    return encode(_VersionKind(_Kind(declaration.pipeline_type, declaration.execution_mode)))
 
 
 def listed_pipeline(row: Row) -> ListedPipeline:

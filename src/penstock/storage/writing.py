@@ -7,29 +7,19 @@ from penstock.ports.objects import BucketRow
 from penstock.ports.storage import ActionTypeRow, PipelineRow, SourceRevision, Watch
 from penstock.storage.catalogue import insert_bucket
 from penstock.storage.history import HistoryWriting
-from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, pipeline_row
+from penstock.storage.rows import action_type_row, decode_execution, decode_version, encode, encode_listed, pipeline_row
 from penstock.storage.statements import Statements
 from penstock.storage.watches import LookWriting, set_watches
 
-__all__ = ["FILES", "OWNED_BY_PIPELINE", "Writing"]
+__all__ = ["FILES", "Writing"]
 
 # The files whose queries a transaction is given.
 FILES = ("pipelines", "registry", "aggregates", "objects", "history")
 
 # What the row of a piece of a log takes beside its text, about
 LOG_PIECE_BYTES = 64
-# In the order in which they go.
-OWNED_BY_PIPELINE = (
-    "delete_watches",
-    "delete_versions",
-    "delete_executions",
-    "delete_runs",
-    "delete_rules",
-    "delete_timers",
-    "delete_request_tokens",
-    "delete_source_revisions",
-    "delete_pipeline",
-)
+# What of a pipeline is found without it, and few rows each, in the order in which they go. The rest is found by its id alone.
+_SEEN_OF_PIPELINE = ("delete_watches", "delete_timers", "delete_source_revisions", "delete_pipeline")
 
 
 class Writing(HistoryWriting):
@@ -58,6 +48,9 @@ class Writing(HistoryWriting):
         count: int = self._run("pipeline_count", account=account, region=region).fetchone()[0]
         return count
 
+    def has_pipeline(self, account: str, pipeline_id: str) -> bool:
+        return self.statements.share("has_pipeline", account=account, pipeline_id=pipeline_id).fetchone() is not None
+
     def version(self, account: str, pipeline_id: str, number: int) -> PipelineVersion | None:
         row = self._run("load_version", account=account, pipeline_id=pipeline_id, number=number).fetchone()
         return decode_version(row[0]) if row is not None else None
@@ -78,7 +71,16 @@ class Writing(HistoryWriting):
     def add_version(self, row: PipelineRow, version: PipelineVersion, at: float) -> None:
         place = {"account": row.account, "pipeline_id": row.id}
         self._run("insert_version", **place, number=version.number, created_at=at, document=encode(version))
-        self._run("update_version", **place, version=version.number, updated_at=at)
+        self._run(
+            "update_version", **place, version=version.number, updated_at=at, listed=encode_listed(version.declaration)
+        )
+
+    def take_out(self, row: PipelineRow, at: float) -> None:
+        """Delete what shows a pipeline, and note that the rest is to go."""
+        place = {"account": row.account, "pipeline_id": row.id}
+        for query in _SEEN_OF_PIPELINE:
+            self._run(query, **place)
+        self._run("insert_deleted_pipeline", **place, deleted_at=at)
 
     def set_watches(self, account: str, pipeline_id: str, watches: Sequence[Watch]) -> None:
         set_watches(self.statements, account, pipeline_id, watches)

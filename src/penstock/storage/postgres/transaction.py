@@ -31,7 +31,7 @@ from penstock.storage.postgres.session import Session, in_lists
 from penstock.storage.principals import PrincipalWriting
 from penstock.storage.sealed import SealedWriting
 from penstock.storage.webhooks import WebhookWriting
-from penstock.storage.writing import FILES, OWNED_BY_PIPELINE, Writing
+from penstock.storage.writing import FILES, Writing
 
 __all__ = ["PostgresTransaction"]
 
@@ -107,9 +107,7 @@ class PostgresTransaction(Writing):
         if loaded is not None:
             ended = [EndedJob(job_id, "Failed", at) for job_id in open_jobs(loaded.pipeline)]
             self.write(Changes(jobs_ended=ended))
-        place = {"account": row.account, "pipeline_id": row.id}
-        for query in OWNED_BY_PIPELINE:
-            self._session.run(_OWN[query], place)
+        self.take_out(row, at)
         self.webhooks.set_sources(row.account, row.id, ())
         self._aggregates.forget_loaded()
 

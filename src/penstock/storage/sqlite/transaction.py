@@ -25,7 +25,7 @@ from penstock.storage.sqlite.claimable import Claimable
 from penstock.storage.sqlite.jobs import Jobs
 from penstock.storage.sqlite.statements import SqliteStatements, statements
 from penstock.storage.webhooks import WebhookWriting
-from penstock.storage.writing import FILES, OWNED_BY_PIPELINE, Writing
+from penstock.storage.writing import FILES, Writing
 
 __all__ = ["SqliteTransaction"]
 
@@ -100,8 +100,7 @@ class SqliteTransaction(Writing):
         loaded = self.aggregates.load(row.account, row.id)
         if loaded is not None:
             self._jobs.end([EndedJob(job_id, "Failed", at) for job_id in open_jobs(loaded.pipeline)])
-        for query in OWNED_BY_PIPELINE:
-            self._run(query, account=row.account, pipeline_id=row.id)
+        self.take_out(row, at)
         self.webhooks.set_sources(row.account, row.id, ())
         self.aggregates.drop(row.account, row.id)
 

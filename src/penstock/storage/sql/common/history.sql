@@ -41,3 +41,21 @@ WHERE account = :account AND pipeline_id = :pipeline_id AND execution_number = :
 -- name: forget_execution
 DELETE FROM executions
 WHERE account = :account AND pipeline_id = :pipeline_id AND number = :execution_number
+
+-- name: deleted_pipelines
+SELECT account, pipeline_id FROM deleted_pipelines ORDER BY account, pipeline_id LIMIT :rows_max
+
+-- name: deletion
+SELECT deleted_at FROM deleted_pipelines WHERE account = :account AND pipeline_id = :pipeline_id
+
+-- name: execution_numbers
+SELECT number FROM executions WHERE account = :account AND pipeline_id = :pipeline_id ORDER BY number LIMIT :rows_max
+
+-- name: version_numbers
+SELECT number FROM pipeline_versions WHERE account = :account AND pipeline_id = :pipeline_id ORDER BY number LIMIT :rows_max
+
+-- name: forget_versions
+DELETE FROM pipeline_versions WHERE account = :account AND pipeline_id = :pipeline_id AND number <= :last
+
+-- name: forget_deletion
+DELETE FROM deleted_pipelines WHERE account = :account AND pipeline_id = :pipeline_id

@@ -10,12 +10,19 @@ JOIN pipeline_versions ON pipeline_versions.account = pipelines.account AND pipe
 WHERE pipelines.account = :account AND region = :region AND name = :name
 
 -- name: pipelines
-SELECT pipelines.id, pipelines.account, region, name, pipelines.version, pipelines.created_at, updated_at, document
+-- The whole declaration is read only where the row does not tell what it says.
+SELECT id, account, region, name, version, created_at, updated_at,
+    CASE WHEN listed_version = version THEN listed ELSE (
+        SELECT document FROM pipeline_versions
+        WHERE pipeline_versions.account = pipelines.account AND pipeline_versions.pipeline_id = pipelines.id
+            AND pipeline_versions.number = pipelines.version
+    ) END
 FROM pipelines
-JOIN pipeline_versions ON pipeline_versions.account = pipelines.account AND pipeline_versions.pipeline_id = pipelines.id
-    AND pipeline_versions.number = pipelines.version
-WHERE pipelines.account = :account AND region = :region AND name > :after
+WHERE account = :account AND region = :region AND name > :after
 ORDER BY name LIMIT :rows_max
+
+-- name: has_pipeline
+SELECT 1 FROM pipelines WHERE account = :account AND id = :pipeline_id
 
 -- name: pipeline_count
 SELECT count(*) FROM pipelines WHERE account = :account AND region = :region
@@ -29,7 +36,9 @@ INSERT INTO pipeline_versions (account, pipeline_id, number, created_at, documen
 VALUES (:account, :pipeline_id, :number, :created_at, :document)
 
 -- name: update_version
-UPDATE pipelines SET version = :version, updated_at = :updated_at WHERE account = :account AND id = :pipeline_id
+UPDATE pipelines SET version = :version, updated_at = :updated_at, listed_version = :version,
+    listed = :listed
+WHERE account = :account AND id = :pipeline_id
 
 -- name: version_created_at
 SELECT created_at FROM pipeline_versions
@@ -125,23 +134,11 @@ SELECT region FROM found WHERE region IS NOT NULL
 -- name: delete_pipeline
 DELETE FROM pipelines WHERE account = :account AND id = :pipeline_id
 
--- name: delete_versions
-DELETE FROM pipeline_versions WHERE account = :account AND pipeline_id = :pipeline_id
-
--- name: delete_executions
-DELETE FROM executions WHERE account = :account AND pipeline_id = :pipeline_id
-
--- name: delete_runs
-DELETE FROM action_executions WHERE account = :account AND pipeline_id = :pipeline_id
-
--- name: delete_rules
-DELETE FROM rule_executions WHERE account = :account AND pipeline_id = :pipeline_id
+-- name: insert_deleted_pipeline
+INSERT INTO deleted_pipelines (account, pipeline_id, deleted_at) VALUES (:account, :pipeline_id, :deleted_at)
 
 -- name: delete_timers
 DELETE FROM timers WHERE account = :account AND pipeline_id = :pipeline_id
-
--- name: delete_request_tokens
-DELETE FROM request_tokens WHERE account = :account AND pipeline_id = :pipeline_id
 
 -- name: request_token
 SELECT fingerprint, execution_id FROM request_tokens

@@ -3,10 +3,15 @@ SELECT type_key, account, region, owner, category, provider, version, document, 
 FROM action_types WHERE type_key = :type_key
 
 -- name: action_types
+-- Two walks in the order of the keys, merged. Partners' types are those behind a key that stands before all of them, and are never
+-- deleted: so of either no more is read than is given.
 SELECT type_key, account, region, owner, category, provider, version, document, created_at, deleted_at
 FROM action_types
-WHERE deleted_at IS NULL AND type_key > :after
-    AND (owner = 'ThirdParty' OR (account = :account AND region = :region))
+WHERE owner = 'Custom' AND deleted_at IS NULL AND account = :account AND region = :region AND type_key > :after
+UNION ALL
+SELECT type_key, account, region, owner, category, provider, version, document, created_at, deleted_at
+FROM action_types
+WHERE type_key > :partners_after AND deleted_at IS NULL
 ORDER BY type_key LIMIT :rows_max
 
 -- name: custom_type_count

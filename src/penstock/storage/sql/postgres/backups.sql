@@ -13,7 +13,10 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = to_regclass(format('%I', :table_name::text)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 
 -- name: in_flight
-SELECT count(*) FROM executions WHERE status IN ('InProgress', 'Stopping')
+-- Not those that a deleted pipeline has left.
+SELECT count(*) FROM executions
+WHERE status IN ('InProgress', 'Stopping')
+    AND EXISTS (SELECT 1 FROM pipelines WHERE pipelines.account = executions.account AND pipelines.id = pipeline_id)
 
 -- name: files
 SELECT file FROM objects WHERE file <> '' AND bucket <> :reserved

@@ -13,7 +13,10 @@ ORDER BY name
 SELECT name FROM pragma_table_info(:table_name) ORDER BY cid
 
 -- name: in_flight
-SELECT count(*) FROM executions WHERE status IN ('InProgress', 'Stopping')
+-- Not those that a deleted pipeline has left.
+SELECT count(*) FROM executions
+WHERE status IN ('InProgress', 'Stopping')
+    AND EXISTS (SELECT 1 FROM pipelines WHERE pipelines.account = executions.account AND pipelines.id = pipeline_id)
 
 -- name: files
 SELECT file FROM objects WHERE file <> '' AND bucket <> :reserved
