@@ -24,9 +24,10 @@ _DEFAULTS: dict[str, str] = {
 
 # Every statement finds its few rows by an index. Plans are made once, often while a table is nearly empty, and a table that
 # holds what waits grows faster than its statistics: a plan that walks through all of it would still be there when it is long.
+# A bitmap of two indexes is such a plan too: where a row is named by its id, all that wait are put into a bitmap beside it.
 _PLANS = (
     "SET plan_cache_mode = force_generic_plan; SET jit = off;"
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off"
 )
 READING = f"{_PLANS}; SET default_transaction_read_only = on; SET statement_timeout = '10s'"
 # Documents say the same words over and over; the usual method takes several times as long to make them a little smaller.

@@ -16,7 +16,8 @@ FROM unnest(
 -- name: load_jobs
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
     timeout_seconds, ended_at
-FROM jobs WHERE id = ANY(:ids) ORDER BY id
+FROM unnest(:ids::text[]) AS asked (name)
+JOIN jobs ON id = name ORDER BY id
 
 -- name: end_job
 -- Their rows are locked.
@@ -31,15 +32,16 @@ WHERE jobs.ctid = found.place
 
 -- name: claim_jobs
 -- What another server is just handing out is passed over, so nobody waits.
-UPDATE jobs
-SET status = 'Dispatched', nonce = replace(gen_random_uuid()::text, '-', ''), attempt = attempt + 1,
-    visible_at = :redeliver_at, claimant = :claimant, lease = :lease, status_at = :now
-WHERE id = ANY (ARRAY(
-    SELECT id FROM jobs
+WITH found AS MATERIALIZED (
+    SELECT id AS name FROM jobs
     WHERE type_key = :type_key AND query_key = :query_key AND status IN ('Queued', 'Dispatched') AND visible_at <= :now
     ORDER BY visible_at, id LIMIT :jobs_max
     FOR UPDATE SKIP LOCKED
-))
+)
+UPDATE jobs
+SET status = 'Dispatched', nonce = replace(gen_random_uuid()::text, '-', ''), attempt = attempt + 1,
+    visible_at = :redeliver_at, claimant = :claimant, lease = :lease, status_at = :now
+FROM found WHERE id = name
 RETURNING id, account, region, nonce, work, client_id
 
 -- name: lock_jobs
@@ -74,6 +76,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: leased_jobs
+-- In the order of the one index that knows of no others.
 SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, type_key, status, nonce, client_id,
     timeout_seconds, ended_at, work, query_key, visible_at, coalesce(status_at, created_at), claimant, lease
-FROM jobs WHERE lease IS NOT NULL ORDER BY id
+FROM jobs WHERE lease > '' ORDER BY lease, id
