@@ -54,7 +54,8 @@ INSERT INTO links SELECT 'a', 'v' || n, '1', 'c' || n, 1 FROM generate_series(1,
 INSERT INTO jobs
     (account, id, region, pipeline_id, execution_id, stage, action, run_id, type_key, query_key, status, visible_at, created_at,
      work)
-    SELECT 'a', 'j' || n, 'r', 'p', 'e', 's', 'a', 'r', 't', '', 'Queued', 1, 1, decode(repeat('ab', 600), 'hex') FROM generate_series(1, 20) n;
+    SELECT 'a', 'j' || n, 'r', 'p', 'e', 's', 'a', 'r', 't', '', 'Queued', 1, 1, decode(repeat('ab', 600), 'hex')
+    FROM generate_series(1, 20) n;
 INSERT INTO timers SELECT 'a', 's' || n, 'k', 'p' || n, 1, 1 FROM generate_series(1, 20) n;
 INSERT INTO action_types SELECT 'k' || n, 'a', 'r', 'Custom', 'Build', 'p' || n, '1', 1, NULL, '' FROM generate_series(1, 20) n;
 INSERT INTO tags SELECT 'a', 'arn' || n, 'k', 'v' FROM generate_series(1, 20) n;

@@ -16,7 +16,8 @@ from penstock.ports.storage import Conflict, ListedPipeline, StorageLost, Transa
 from penstock.storage import migrate, queries
 from penstock.storage.postgres import writer
 from penstock.storage.postgres.adapter import PostgresStorage
-from penstock.storage.postgres.texts import ADAPTERS, escaped, restored
+from penstock.storage.postgres.adapters import ADAPTERS
+from penstock.storage.postgres.texts import escaped, restored
 from penstock.storage.rows import encode
 from penstock.storage.sqlite.adapter import SqliteStorage
 from penstock.wire.errors import ServiceUnavailable

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from penstock.storage.postgres.texts import ADAPTERS
+from penstock.storage.postgres.adapters import ADAPTERS
 from penstock.wire.errors import ServiceUnavailable
 
 __all__ = ["READING", "WRITING", "Connection", "away", "connect", "conninfo", "is_lost"]

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from penstock.storage.postgres.adapters import ADAPTERS
 from penstock.storage.postgres.connection import READING, away, is_lost
 from penstock.storage.postgres.session import Row
-from penstock.storage.postgres.texts import ADAPTERS
 from penstock.storage.statements import Read
 
 __all__ = ["Pool"]
