@@ -16,6 +16,7 @@ from engine.house import House
 from penstock.core.model import Execution, PipelineVersion
 from penstock.ports.partners import ClientToken, Link
 from penstock.ports.storage import (
+    Acknowledgement,
     ActionTypeRow,
     Aggregate,
     Changes,
@@ -270,6 +271,42 @@ def _partner() -> PipelineVersion:
     return replace(plain, declaration=replace(plain.declaration, stages=(*before, changed)), bindings=bindings)
 
 
+def nonce_of(store: Store) -> str:
+    row = store.read(store.reader.job("job-1"))
+    assert row is not None
+    assert row.job.nonce is not None
+    return row.job.nonce
+
+
+def acknowledge(transaction: Transaction, nonce: str) -> None:
+    assert transaction.acknowledge([Acknowledgement("job-1", nonce, ACCOUNT, 5.0)]) == ["InProgress"]
+
+
+def acknowledged(store: Store, then: Callable[[], object] = lambda: None) -> None:
+    """The job is handed out, and acknowledged in a transaction that ends with something else."""
+    store.commit(lambda transaction: transaction.claim([claim()]))
+    nonce = nonce_of(store)
+
+    def work(transaction: Transaction) -> None:
+        acknowledge(transaction, nonce)
+        then()
+
+    store.commit(work)
+
+
+def held(store: Store) -> list[tuple[str, bool]]:
+    """What a result saw of the job in each try."""
+    seen = []
+
+    def work(transaction: Transaction) -> None:
+        job = transaction.jobs(["job-1"])["job-1"]
+        seen.append((job.status, job.ended))
+        transaction.load_many([(job.account, job.pipeline_id)])
+
+    store.commit(work)
+    return seen
+
+
 class TestJobs:
     def test_no_job_is_handed_out_twice(self, pair: Pair) -> None:
         offer(pair.one, *(new_job(number, LINE) for number in range(40)))
@@ -325,6 +362,33 @@ class TestJobs:
 
         pair.one.read(both())
         assert seen == [True]
+
+    def test_one_that_was_acknowledged_here_is_held_as_it_is_and_not_as_it_was(self, pair: Pair) -> None:
+        add(pair.one, LINE)
+        offer(pair.one, new_job(1, LINE))
+        acknowledged(pair.one)
+        assert held(pair.one) == [("InProgress", False)]
+        pair.two.commit(lambda transaction: transaction.write(Changes(jobs_ended=[EndedJob("job-1", "Failed", 1.0)])))
+        # What it remembered was not so: it has asked once more.
+        assert held(pair.one) == [("InProgress", False), ("Failed", True)]
+        assert held(pair.one) == [("Failed", True)]
+
+    def test_one_whose_acknowledgement_was_undone_is_as_it_was(self, pair: Pair) -> None:
+        add(pair.one, LINE)
+        offer(pair.one, new_job(1, LINE))
+        with pytest.raises(ZeroDivisionError):
+            acknowledged(pair.one, lambda: 1 / 0)
+        assert held(pair.one) == [("Dispatched", False)]
+
+        nonce = nonce_of(pair.one)
+
+        def in_part(transaction: Transaction) -> None:
+            with suppress(ZeroDivisionError), transaction.part():
+                acknowledge(transaction, nonce)
+                raise ZeroDivisionError
+
+        pair.one.commit(in_part)
+        assert held(pair.one) == [("Dispatched", False)]
 
     def test_one_that_is_just_being_handed_out_elsewhere_is_ended_all_the_same(self, pair: Pair) -> None:
         offer(pair.one, new_job(1, LINE))

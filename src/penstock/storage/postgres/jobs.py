@@ -1,11 +1,14 @@
-"""The jobs of one database: offering, handing out, acknowledging, ending. Nothing of them is kept between transactions.
+"""The jobs of one database: offering, handing out, acknowledging, ending.
 
 Rows of jobs are locked after those of pipelines, and in the order of their ids. A result names a job and not its pipeline, so
-its row is read first without a lock; once its pipeline is locked, it is locked too, and must still be as it was.
+its row is read first without a lock; once its pipeline is locked, it is locked too, and must still be as it was. What was
+acknowledged here is kept, and need not be read: it mostly is as it was, and if not, it is read after all.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from penstock.core.model import Job
 from penstock.ports.storage import Acknowledged, Acknowledgement, Claim, ClaimedJob, Conflict, EndedJob, NewJob
@@ -22,37 +25,58 @@ __all__ = ["SQL", "Jobs"]
 SQL = queries.load("jobs", "postgres")
 HISTORY = queries.load("history", "postgres")
 LOCKED = SQL["load_jobs"] + " FOR NO KEY UPDATE"
+_KEPT_MAX = 8192
 
 
 class Jobs:
     def __init__(self, session: Session) -> None:
         self._session = session
+        # Acknowledged before, and in the open transaction.
+        self._kept: dict[str, Job] = {}
+        self._acknowledged: dict[str, Job] = {}
+        self._ended: set[str] = set()
         self._read: dict[str, Job] = {}
         self._held: dict[str, Job] = {}
 
     def forget(self) -> None:
-        self._read.clear()
-        self._held.clear()
+        """Of the open transaction nothing counts."""
+        for found in (self._acknowledged, self._ended, self._read, self._held):
+            found.clear()
+
+    def keep(self) -> None:
+        """The transaction is on disk."""
+        self._kept.update(self._acknowledged)
+        for job_id in self._ended:
+            self._kept.pop(job_id, None)
+        while len(self._kept) > _KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+        self.forget()
 
     def find(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """The jobs as they are now, to be held before anything is decided on them."""
-        if not job_ids:
-            return {}
-        found = self._session.run(SQL["load_jobs"], {"ids": list(job_ids)}).fetchall()
-        jobs = {row[0]: job_of(row) for row in found}
+        """The jobs, to be held before anything is decided on them."""
+        known = (self._acknowledged.get(job_id) or self._kept.get(job_id) for job_id in job_ids)
+        jobs = {job.id: job for job in known if job is not None}
+        unknown = [job_id for job_id in job_ids if job_id not in jobs]
+        if unknown:
+            found = self._session.run(SQL["load_jobs"], {"ids": unknown}).fetchall()
+            jobs.update((row[0], job_of(row)) for row in found)
         self._read.update(jobs)
         return jobs
 
     def to_hold(self) -> list[tuple[str, dict[str, Any]]]:
         """The statement that locks what was read; `check_held` takes what it finds."""
-        return [(LOCKED, {"ids": list(self._read)})] if self._read else []
+        return [(SQL["hold_jobs"], {"ids": list(self._read)})] if self._read else []
 
     def check_held(self, found: list[list[Row]]) -> None:
         """Raises Restart if any of what was read has changed: then the work must read it again."""
         if not found:
             return
         read, self._read = self._read, {}
-        if {row[0]: job_of(row) for row in found[0]} != read:
+        there = {job_id: (status, nonce, ended_at is not None) for job_id, status, nonce, ended_at in found[0]}
+        changed = [job for job in read.values() if there.get(job.id) != (job.status, job.nonce, job.ended)]
+        if changed:
+            for job in changed:
+                self._kept.pop(job.id, None)
             raise Restart from Conflict("another server has changed a job meanwhile")
         self._held.update(read)
 
@@ -62,6 +86,7 @@ class Jobs:
             self._session.write(SQL["insert_job"], [job_parameters(job) for job in offered], _any_number)
         if not ended:
             return
+        self._ended.update(job.id for job in ended)
         rows = [{"id": job.id, "status": job.status, "at": job.at} for job in sorted(ended, key=lambda job: job.id)]
         # Another server may just be handing one out. A statement sees nothing that was committed after it began, so the lock
         # is waited for by one of its own.
@@ -103,6 +128,7 @@ class Jobs:
             answers.append(answer or "InProgress")
         if {row[0] for row in written} != taken.keys():
             raise Conflict(f"{len(written)} of {len(taken)} jobs were in the status that they were expected in")
+        self._acknowledged.update((job_id, replace(jobs[job_id], status="InProgress")) for job_id in taken)
         timers = list(_timers(jobs, taken))
         if timers:
             self._session.write(AGGREGATES["set_timer"], timers, _any_number)

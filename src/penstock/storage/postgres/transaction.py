@@ -61,6 +61,7 @@ class PostgresTransaction(Writing):
     def keep(self) -> None:
         """It is on disk."""
         self._aggregates.keep()
+        self._jobs.keep()
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -69,6 +70,7 @@ class PostgresTransaction(Writing):
                 yield
         except Exception:
             self._aggregates.forget_loaded()
+            self._jobs.forget()
             raise
 
     def load(self, account: str, pipeline_id: str) -> Aggregate | None:

@@ -19,6 +19,13 @@ SELECT id, account, region, pipeline_id, execution_id, stage, action, run_id, ty
 FROM unnest(:ids::text[]) AS asked (name)
 JOIN jobs ON id = name ORDER BY id
 
+-- name: hold_jobs
+-- What of a job may change.
+SELECT id, status, nonce, ended_at
+FROM unnest(:ids::text[]) AS asked (name)
+JOIN jobs ON id = name ORDER BY id
+FOR NO KEY UPDATE OF jobs
+
 -- name: end_job
 -- Their rows are locked.
 UPDATE jobs SET status = found.status, ended_at = found.at, work = NULL, lease = NULL
