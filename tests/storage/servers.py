@@ -9,6 +9,8 @@ from penstock.storage.postgres.adapter import PostgresStorage
 from storage.samples import Store
 
 WAIT_SECONDS = 10
+# Whether somebody waits for a lock.
+WAITING = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
 
 
 class Pair:

@@ -27,10 +27,9 @@ from penstock.ports.storage import Transaction, Watch
 from penstock.storage.catalogue import Catalogue, tell_watchers
 from storage.conftest import Reopening
 from storage.samples import ACCOUNT, REGION, Store, row
-from storage.servers import WAIT_SECONDS, Pair
+from storage.servers import WAIT_SECONDS, WAITING, Pair
 from waiting import eventually
 
-WAITING = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
 LINE = row()
 NAME = ObjectName(ACCOUNT, "bucket", "key")
 ALL = KeyRange(ACCOUNT, "bucket")
