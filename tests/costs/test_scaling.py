@@ -56,7 +56,7 @@ def test_more_servers_carry_more_until_the_database_is_full() -> None:
     # The second one makes both load again what the other one has changed, which is paid once.
     assert found[1] > 1.3 * found[0]
     assert found[2] > 1.6 * found[1]
-    small = [run(Shape(servers=servers, workers=128 * servers, database_cores=0.5)) for servers in (1, 2, 4)]
+    small = [run(Shape(servers=servers, workers=128 * servers, database_cores=0.5), 1.0) for servers in (1, 2, 4)]
     assert small[2].database_share > 0.95
     most = bounds(COSTS, Shape(servers=4, workers=512, database_cores=0.5))
     assert most.nearest == "database"
