@@ -63,6 +63,7 @@ def ids(server: Server) -> list[str]:
     return [each["pipelineExecutionId"] for each in found["pipelineExecutionSummaries"]]
 
 
+@pytest.mark.long
 def test_what_is_older_than_it_is_told_goes_after_a_start(
     tmp_path: Path, database: tuple[tuple[str, ...], Callable[[], Any]]
 ) -> None:

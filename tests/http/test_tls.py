@@ -223,6 +223,7 @@ def session_of(server):
     return boto3.Session(**server.root_keys, region_name="us-east-1")
 
 
+@pytest.mark.long
 def test_the_servers_own_workers_need_not_trust_the_certificate(tmp_path, monkeypatch):
     """It is made out to a name that leads nowhere, and nobody has signed it."""
     pair = make_certificate(tmp_path, called=("ci.example.invalid",), addresses=())

@@ -39,6 +39,7 @@ def test_a_backup_can_still_be_fetched_from_it(outer_server: Server) -> None:
     call("DeleteBackup", backupId=begun["backupId"])
 
 
+@pytest.mark.long
 def test_a_change_while_the_server_was_away_is_found(store: OuterStore, tmp_path: Path) -> None:
     server = Server(tmp_path / "data", "--artifacts-url", store.artifacts_url, prefix=ENVIRONMENT)
     try:
