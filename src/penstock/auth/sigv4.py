@@ -156,6 +156,7 @@ class Claim(Struct, frozen=True):
 
     terms: Terms
     stamp: bytes
+    moment: int  # the stamp in seconds since the epoch
     token: str | None
     payload_hash: str
     string_to_sign: bytes
@@ -181,6 +182,7 @@ def read_claim(request: SignedRequest, rules: Rules, now: float) -> Claim:
     return Claim(
         terms=terms,
         stamp=parts.stamp,
+        moment=moment,
         token=None if parts.token is None else parts.token.decode("latin-1"),
         payload_hash=payload_hash,
         string_to_sign=string_to_sign(parts.stamp, terms.scope, canonical),

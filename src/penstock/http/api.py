@@ -69,6 +69,10 @@ _PROMPT = frozenset(
 )
 
 
+# What many workers ask in the same words.
+_REPEATED = frozenset({"PollForJobs", "PollForThirdPartyJobs"})
+
+
 class RequestEntityTooLargeException(ApiError):
     status = 413
     usual_message = "The request is larger than 1 MiB"
@@ -92,7 +96,7 @@ class Api:
         try:
             route = _route(request.method, headers)
             target = route.operation.name
-            caller = self._recognized(request, origin)
+            caller = self._recognized(request, origin, is_repeated=target in _REPEATED)
             if caller is None:
                 return self._told(target, partial(self.serve, route, request, headers, origin))
             call = self._call(caller, headers, origin)
@@ -132,9 +136,9 @@ class Api:
         call = self._call(caller, headers, origin)
         return await _run(route, decode(route.operation, signed.body), call)
 
-    def _recognized(self, signed: SignedRequest, origin: Origin) -> Caller | None:
+    def _recognized(self, signed: SignedRequest, origin: Origin, *, is_repeated: bool = False) -> Caller | None:
         try:
-            return self._environment.door.recognize(signed)
+            return self._environment.door.recognize(signed, is_repeated=is_repeated)
         except ApiError:
             self._throttle.count_failure(origin.address)
             raise

@@ -123,8 +123,11 @@ class Door(Protocol):
     async def authenticate(self, request: SignedRequest, service: Service = "codepipeline") -> tuple[Principal, str]:
         """The caller and the region of the signature, which must have been made for that service."""
 
-    def recognize(self, request: SignedRequest) -> tuple[Principal, str] | None:
-        """The same for a call of the API, at once; None if that takes longer, as it does for somebody new."""
+    def recognize(self, request: SignedRequest, *, is_repeated: bool = False) -> tuple[Principal, str] | None:
+        """The same for a call of the API, at once; None if that takes longer, as it does for somebody new.
+
+        `is_repeated` says that many are likely to send the very same request, so that it pays to remember this one.
+        """
 
     async def authenticate_s3(self, request: SignedRequest) -> tuple[Principal, str, BodyCheck]:
         """The same for the S3 surface, header or presigned, and the check that the body must go through."""
