@@ -74,3 +74,21 @@ def test_a_look_that_fails_fails_for_those_who_asked_and_for_nobody_after_them()
         assert await claimable.next_visible_at(KIND) == math.inf
 
     asyncio.run(course())
+
+
+def test_nobody_looks_as_long_as_each_claim_gets_what_it_asks_for() -> None:
+    async def course() -> None:
+        board = Board()
+        board.may_answer.set()
+        claimable = Claimable(board.read)
+        claimable.take(KIND, is_exhausted=False)
+        assert await claimable.may_have(KIND, 0.0)
+        assert board.asked == []
+        assert not await claimable.may_have(OTHER, 0.0)
+        claimable.take(KIND, is_exhausted=True)
+        assert not await claimable.may_have(KIND, 0.0)
+        board.times[KIND] = 5.0
+        assert await claimable.may_have(KIND, 5.0)
+        assert board.asked == [[OTHER], [KIND], [KIND]]
+
+    asyncio.run(course())

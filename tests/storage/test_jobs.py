@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from penstock.ports.storage import Acknowledged, Acknowledgement, Changes, ClaimedJob, EndedJob, Transaction
+from penstock.ports.storage import Acknowledged, Acknowledgement, Changes, Claim, ClaimedJob, EndedJob, Transaction
 from storage.conftest import Reopening
 from storage.samples import ACCOUNT, KIND, claim, new_job, offer, row, work_of
 
@@ -82,6 +82,36 @@ class TestClaims:
         assert second.nonce != first.nonce
         assert acknowledge(board, first.id, first.nonce) == "InvalidNonce"
         assert acknowledge(board, second.id, second.nonce) == "InProgress"
+
+
+class TestExchanges:
+    """Claims and acknowledgements of one batch go together."""
+
+    def exchange(
+        self, store: Reopening, claims: list[Claim], *asked: tuple[str, str]
+    ) -> tuple[list[list[str]], list[str]]:
+        settle(store)
+        taken = [Acknowledgement(job_id, nonce, ACCOUNT, 100.0) for job_id, nonce in asked]
+        jobs, statuses = store.commit(lambda transaction: transaction.exchange(claims, taken))
+        return [[job.id for job in dealt] for dealt in jobs], list(statuses)
+
+    def test_each_gets_what_it_would_get_alone(self, board: Reopening) -> None:
+        (first,) = claimed(board)
+        asked = [(first.id, "another"), (first.id, first.nonce), ("nobody", "")]
+        dealt, statuses = self.exchange(board, [claim(1), claim(9, query_key="none"), claim(9)], *asked)
+        assert dealt == [["job-2"], [], ["job-3"]]
+        assert statuses == ["InvalidNonce", "InProgress", "JobNotFound"]
+
+    def test_either_may_be_missing(self, board: Reopening) -> None:
+        assert self.exchange(board, [claim(1)]) == ([["job-1"]], [])
+        (second,) = claimed(board)
+        assert self.exchange(board, [], (second.id, second.nonce)) == ([], ["InProgress"])
+
+    def test_what_is_handed_out_anew_is_its_new_holders(self, board: Reopening) -> None:
+        (first,) = claimed(board, jobs_max=1)
+        dealt, statuses = self.exchange(board, [claim(9, now=1e6)], (first.id, first.nonce))
+        assert first.id in dealt[0]
+        assert statuses == ["InvalidNonce"]
 
 
 class TestLooking:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
 
 from penstock.ports.storage import Acknowledgement, Changes, EndedJob, Transaction
@@ -157,3 +158,27 @@ class TestJobs:
         assert not pair.two.read(reader.has_claimable(claim().type_key, "", 100.0))
         offer(pair.one, new_job(1, LINE))
         assert pair.two.read(reader.has_claimable(claim().type_key, "", 100.0))
+
+    def test_a_batch_of_all_kinds_of_calls_takes_three_trips(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Locking and loading, writing with handing out and taking in, and the commit."""
+        store = pair.one
+        add(store, LINE)
+        offer(store, *(new_job(number, LINE) for number in (1, 2, 3)))
+        acknowledged(store)
+        (second,) = store.commit(lambda transaction: transaction.claim([claim()]))[0]
+        trips = []
+        pipeline = psycopg.Connection.pipeline
+        monkeypatch.setattr(psycopg.Connection, "pipeline", lambda each: trips.append(each) or pipeline(each))
+
+        def work(transaction: Transaction) -> None:
+            job = transaction.jobs(["job-1"])["job-1"]
+            transaction.load_many([(job.account, job.pipeline_id)])
+            transaction.write(
+                Changes(jobs_ended=[EndedJob("job-1", "Succeeded", 9.0)], jobs_offered=[new_job(4, LINE)])
+            )
+            taken = [Acknowledgement(second.id, second.nonce, ACCOUNT, 9.0)]
+            jobs, statuses = transaction.exchange([claim()], taken)
+            assert ([job.id for job in jobs[0]], statuses) == (["job-3"], ["InProgress"])
+
+        store.commit(work)
+        assert len(trips) == 3

@@ -275,8 +275,7 @@ class Committer:
         for item in batch:
             if isinstance(item, _Write):
                 item.end(transaction)
-        _hand_out(transaction, [item for item in batch if isinstance(item, _Claim)])
-        _take_in(transaction, [item for item in batch if isinstance(item, _Acknowledge)])
+        _exchange(transaction, batch)
         return topics
 
 
@@ -325,14 +324,12 @@ def _decide(transaction: Transaction, steps: Batch, item: _Run, now: float) -> N
         item.outcome = InternalFailure("The request could not be carried out because of an internal failure")
 
 
-def _hand_out(transaction: Transaction, claims: list[_Claim]) -> None:
-    if claims:
-        for item, jobs in zip(claims, transaction.claim([item.claim for item in claims]), strict=True):
-            item.outcome = jobs
-
-
-def _take_in(transaction: Transaction, items: list[_Acknowledge]) -> None:
-    if items:
-        statuses = transaction.acknowledge([item.acknowledgement for item in items])
-        for item, status in zip(items, statuses, strict=True):
-            item.outcome = status
+def _exchange(transaction: Transaction, batch: list[_Item]) -> None:
+    """Hand out jobs, and take in those that were acknowledged."""
+    claims = [item for item in batch if isinstance(item, _Claim)]
+    taken = [item for item in batch if isinstance(item, _Acknowledge)]
+    if not (claims or taken):
+        return
+    jobs, statuses = transaction.exchange([item.claim for item in claims], [item.acknowledgement for item in taken])
+    for item, outcome in zip([*claims, *taken], [*jobs, *statuses], strict=True):
+        item.outcome = outcome

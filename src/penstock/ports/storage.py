@@ -414,6 +414,11 @@ class Transaction(HistoryWrites, ActionTypeWrites, Protocol):
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]: ...
 
+    def exchange(
+        self, claims: Sequence[Claim], acknowledgements: Sequence[Acknowledgement]
+    ) -> tuple[list[list[ClaimedJob]], list[Acknowledged]]:
+        """`claim` and then `acknowledge`, together in one trip to the database."""
+
     def redispatch(self, job_id: str) -> str | None:
         """A fresh nonce for a dispatched job, or None if it is in another state."""
 

@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -71,12 +71,12 @@ class PostgresStorage:
         self._lost_after_seconds = lost_after_seconds
         self._away_since: float | None = None
         self._writer = Writer(address, self._server_id)
-        try:
-            self._opened: _Opened | None = _Opened(self._writer.open())
-        except psycopg.OperationalError as problem:
-            raise ServiceUnavailable(f"the database cannot be reached: {problem}") from problem
         self.pool = Pool(address, patience_seconds)
         self.reader = PostgresReader(self.pool)
+        try:
+            self._opened: _Opened | None = self._open()
+        except psycopg.OperationalError as problem:
+            raise ServiceUnavailable(f"the database cannot be reached: {problem}") from problem
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgres-commit")
 
     @property
@@ -160,7 +160,7 @@ class PostgresStorage:
     def _come_back(self, give_up_at: float) -> "_Opened":
         while True:
             try:
-                self._opened = _Opened(self._writer.open())
+                self._opened = self._open()
             except SchemaTooNew as problem:
                 raise StorageLost(str(problem)) from problem
             except psycopg.Error as problem:
@@ -168,6 +168,10 @@ class PostgresStorage:
             else:
                 self._away_since = None
                 return self._opened
+
+    def _open(self) -> "_Opened":
+        session = self._writer.open()
+        return _Opened(session, PostgresTransaction(session, self.reader.claimable))
 
     def _wait(self, problem: psycopg.Error, give_up_at: float) -> None:
         """Pause before the next try. Raises ServiceUnavailable when the patience is over, StorageLost when all hope is."""
@@ -195,9 +199,8 @@ def _first_line(reason: BaseException) -> str:
     return str(reason.__cause__).partition("\n")[0]
 
 
-class _Opened:
+class _Opened(NamedTuple):
     """A connection, and the transaction that is open on it, one after the other."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.transaction = PostgresTransaction(session)
+    session: Session
+    transaction: PostgresTransaction

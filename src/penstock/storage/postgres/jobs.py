@@ -16,6 +16,7 @@ from penstock.storage import queries
 from penstock.storage.board import answer_of, deal
 from penstock.storage.changes import job_parameters
 from penstock.storage.postgres.aggregates import SQL as AGGREGATES
+from penstock.storage.postgres.claimable import Claimable
 from penstock.storage.postgres.session import Restart, Row, Session, in_lists
 from penstock.storage.rows import decode_work
 from penstock.storage.rows import job as job_of
@@ -29,8 +30,9 @@ _KEPT_MAX = 8192
 
 
 class Jobs:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, claimable: Claimable) -> None:
         self._session = session
+        self._claimable = claimable
         # Acknowledged before, and in the open transaction.
         self._kept: dict[str, Job] = {}
         self._acknowledged: dict[str, Job] = {}
@@ -96,29 +98,36 @@ class Jobs:
         self._session.write(SQL["end_job"], rows, _any_number)
 
     def claim(self, claims: Sequence[Claim]) -> list[list[ClaimedJob]]:
-        return deal(claims, self._fetch)
-
-    def _fetch(self, kinds: list[list[Claim]]) -> list[list[ClaimedJob]]:
-        found = self._session.rows([(SQL["claim_jobs"], self._asked(claims)) for claims in kinds])
-        return [[_claimed(row) for row in sorted(rows, key=_id)] for rows in found]
-
-    def _asked(self, claims: list[Claim]) -> dict[str, Any]:
-        first = claims[0]
-        return {
-            "type_key": first.type_key,
-            "query_key": first.query_key,
-            "now": first.now,
-            "redeliver_at": first.redeliver_at,
-            "jobs_max": sum(claim.jobs_max for claim in claims),
-            "claimant": first.claimant,
-            "lease": first.lease,
-        }
+        return self.exchange(claims, ())[0]
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
-        ids = sorted({asked.job_id for asked in acknowledgements})
-        rows = in_lists([_acknowledging(asked) for asked in acknowledgements])
-        found, written = self._session.rows([(LOCKED, {"ids": ids}), (SQL["acknowledge_job"], rows)])
-        jobs = {row[0]: job_of(row) for row in found}
+        return self.exchange((), acknowledgements)[1]
+
+    def exchange(
+        self, claims: Sequence[Claim], acknowledgements: Sequence[Acknowledgement]
+    ) -> tuple[list[list[ClaimedJob]], list[Acknowledged]]:
+        """Hand out, and take in what was acknowledged, in one trip."""
+        answers: list[Acknowledged] = []
+
+        def fetch(kinds: list[list[Claim]]) -> list[list[ClaimedJob]]:
+            asked = [_asked(each) for each in kinds]
+            claiming = [(SQL["claim_jobs"], values) for values in asked]
+            found = self._session.rows([*claiming, *_acknowledging(acknowledgements)])
+            if acknowledgements:
+                *found, known, written = found
+                answers.extend(self._take_in(acknowledgements, known, written))
+            for values, rows in zip(asked, found, strict=True):
+                kind = (values["type_key"], values["query_key"])
+                self._claimable.take(kind, is_exhausted=len(rows) < values["jobs_max"])
+            return [[_claimed(row) for row in sorted(rows, key=_id)] for rows in found]
+
+        return deal(claims, fetch), answers
+
+    def _take_in(
+        self, acknowledgements: Sequence[Acknowledgement], known: list[Row], written: list[Row]
+    ) -> list[Acknowledged]:
+        """The answers, by what the jobs were and which of them were written."""
+        jobs = {row[0]: job_of(row) for row in known}
         taken: dict[str, Acknowledgement] = {}
         answers: list[Acknowledged] = []
         for asked in acknowledgements:
@@ -144,18 +153,34 @@ class Jobs:
         return row[0] if row is not None else None
 
 
+def _asked(claims: list[Claim]) -> dict[str, Any]:
+    """What is asked for by claims of one kind."""
+    first = claims[0]
+    return {
+        "type_key": first.type_key,
+        "query_key": first.query_key,
+        "now": first.now,
+        "redeliver_at": first.redeliver_at,
+        "jobs_max": sum(claim.jobs_max for claim in claims),
+        "claimant": first.claimant,
+        "lease": first.lease,
+    }
+
+
 def _any_number(written: int) -> None:
     """However many rows were met."""
 
 
-def _acknowledging(asked: Acknowledgement) -> dict[str, Any]:
-    return {
-        "id": asked.job_id,
-        "account": asked.account,
-        "region": asked.region,
-        "nonce": asked.nonce,
-        "at": asked.now,
-    }
+def _acknowledging(acknowledgements: Sequence[Acknowledgement]) -> list[tuple[str, dict[str, Any]]]:
+    """The statements that lock the jobs, and write those that the acknowledgement fits."""
+    if not acknowledgements:
+        return []
+    ids = sorted({asked.job_id for asked in acknowledgements})
+    rows = [
+        {"id": asked.job_id, "account": asked.account, "region": asked.region, "nonce": asked.nonce, "at": asked.now}
+        for asked in acknowledgements
+    ]
+    return [(LOCKED, {"ids": ids}), (SQL["acknowledge_job"], in_lists(rows))]
 
 
 def _claimed(row: Row) -> ClaimedJob:

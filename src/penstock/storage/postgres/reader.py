@@ -27,7 +27,7 @@ class PostgresReader(Reading):
         super().__init__(pool.reads(sql))
         self._pool = pool
         self._due_timers = sql["due_timers"]
-        self._claimable = Claimable(pool.reads(sql))
+        self.claimable = Claimable(pool.reads(sql))
         self._action_types: dict[str, tuple[ActionTypeRow, float]] = {}
         self.webhooks = WebhookReading(pool.reads(queries.load("webhooks", "postgres")))
         # Jobs have no number here.
@@ -36,10 +36,10 @@ class PostgresReader(Reading):
         self.principals = PrincipalReading(pool.reads(queries.load("principals", "postgres")))
 
     async def has_claimable(self, type_key: str, query_key: str, now: float) -> bool:
-        return await self._claimable.next_visible_at((type_key, query_key)) <= now
+        return await self.claimable.may_have((type_key, query_key), now)
 
     async def next_visible_at(self, type_key: str, query_key: str) -> float:
-        return await self._claimable.next_visible_at((type_key, query_key))
+        return await self.claimable.next_visible_at((type_key, query_key))
 
     async def action_type(self, type_key: str) -> ActionTypeRow | None:
         """As it was at most `ACTION_TYPE_SECONDS` ago, if another server has changed it since."""

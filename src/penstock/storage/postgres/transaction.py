@@ -25,6 +25,7 @@ from penstock.storage.changes import open_jobs
 from penstock.storage.partners import PartnerWriting
 from penstock.storage.postgres.aggregates import SQL as AGGREGATES
 from penstock.storage.postgres.aggregates import Aggregates, expect_all
+from penstock.storage.postgres.claimable import Claimable
 from penstock.storage.postgres.jobs import Jobs
 from penstock.storage.postgres.rows import Rows
 from penstock.storage.postgres.session import Session, in_lists
@@ -42,12 +43,12 @@ _OWN = {name: sql for file in FILES for name, sql in _SQL[file].items()}
 class PostgresTransaction(Writing):
     """Valid within `PostgresStorage.commit` alone."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, claimable: Claimable) -> None:
         rows = partial(Rows, session)
         super().__init__(rows(_OWN))
         self._session = session
         self._aggregates = Aggregates(session)
-        self._jobs = Jobs(session)
+        self._jobs = Jobs(session, claimable)
         self.webhooks = WebhookWriting(rows(_SQL["webhooks"]))
         self.sealed = SealedWriting(rows(_SQL["sealed"]), self._resealed)
         self.partners = PartnerWriting(rows(_SQL["partners"]))
@@ -97,6 +98,11 @@ class PostgresTransaction(Writing):
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
         return self._jobs.acknowledge(acknowledgements)
+
+    def exchange(
+        self, claims: Sequence[Claim], acknowledgements: Sequence[Acknowledgement]
+    ) -> tuple[list[list[ClaimedJob]], list[Acknowledged]]:
+        return self._jobs.exchange(claims, acknowledgements)
 
     def redispatch(self, job_id: str) -> str | None:
         return self._jobs.redispatch(job_id)

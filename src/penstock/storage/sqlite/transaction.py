@@ -85,6 +85,11 @@ class SqliteTransaction(Writing):
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> list[Acknowledged]:
         return self._jobs.acknowledge(acknowledgements)
 
+    def exchange(
+        self, claims: Sequence[Claim], acknowledgements: Sequence[Acknowledgement]
+    ) -> tuple[list[list[ClaimedJob]], list[Acknowledged]]:
+        return self.claim(claims) if claims else [], self.acknowledge(acknowledgements)
+
     def redispatch(self, job_id: str) -> str | None:
         return self._jobs.redispatch(job_id)
 
