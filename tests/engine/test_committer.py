@@ -45,20 +45,35 @@ async def tags(inside: House, key: str) -> dict[str, str]:
     return await inside.storage.reader.tags(ACCOUNT, f"arn-{key}")
 
 
+class HeldFlush:
+    """No commit reaches the disk until `release` is set."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self._has_begun = threading.Event()
+
+    def hold(self) -> None:
+        self._has_begun.set()
+        assert self.release.wait(20)
+
+    async def begun(self) -> None:
+        """Return once a batch is on its way to the disk."""
+        assert await asyncio.to_thread(self._has_begun.wait, 20)
+
+
 @contextmanager
-def held_flush(inside: House) -> Iterator[threading.Event]:
-    """No commit reaches the disk until the event is set."""
-    release, flush = threading.Event(), inside.storage._flush
+def held_flush(inside: House) -> Iterator[HeldFlush]:
+    held, flush = HeldFlush(), inside.storage._flush
 
     def waiting() -> None:
-        assert release.wait(20)
+        held.hold()
         flush()
 
     inside.storage._flush = waiting  # type: ignore[method-assign]
     try:
-        yield release
+        yield held
     finally:
-        release.set()
+        held.release.set()
         inside.storage._flush = flush  # type: ignore[method-assign]
 
 
@@ -69,18 +84,58 @@ async def begun(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
 
 async def gather_in_one_batch(inside: House, *calls: Any) -> list[Any]:
     """Start all the calls while a flush is held, so that they gather, and give their outcomes."""
-    with held_flush(inside) as release:
+    with held_flush(inside) as flush:
         first = asyncio.ensure_future(inside.committer.write(tag("first")))
-        await asyncio.sleep(0)
+        await flush.begun()
         started = [asyncio.ensure_future(call) for call in calls]
         for _ in range(5):
             await asyncio.sleep(0)
         before = inside.committer.commits
-        release.set()
+        flush.release.set()
         await first
         outcomes = await asyncio.gather(*started, return_exceptions=True)
     assert inside.committer.commits - before >= 1
     return outcomes
+
+
+class TestGathering:
+    def test_calls_of_one_moment_and_those_that_they_bring_about_go_together(self, tmp_path: Path) -> None:
+        async def course() -> None:
+            async with house(tmp_path) as inside:
+                before = inside.committer.commits
+
+                async def come_later(rounds: int) -> None:
+                    for _ in range(rounds):
+                        await asyncio.sleep(0)
+                    await inside.committer.write(tag(f"{rounds}"))
+
+                late = [asyncio.ensure_future(come_later(rounds)) for rounds in range(0, 60, 4)]
+                await asyncio.gather(*late)
+                assert inside.committer.commits - before == 1
+
+        asyncio.run(course())
+
+    def test_a_batch_that_is_full_waits_for_no_more(self, tmp_path: Path) -> None:
+        async def course() -> None:
+            async with house(tmp_path) as inside:
+                before = inside.committer.commits
+                more = True
+
+                async def keep_coming() -> None:
+                    while more:
+                        await asyncio.sleep(0)
+                        calls.append(asyncio.ensure_future(inside.committer.write(tag("more"))))
+
+                calls: list[asyncio.Future[str]] = []
+                coming = asyncio.ensure_future(keep_coming())
+                assert await inside.committer.write(tag("first")) == "first"
+                assert inside.committer.commits > before
+                more = False
+                await coming
+                await asyncio.gather(*calls)
+                assert await tags(inside, "more") == {"k": "more"}
+
+        asyncio.run(course())
 
 
 class TestFlushing:
@@ -91,7 +146,7 @@ class TestFlushing:
                 await inside.pipeline()
                 pipeline_id = await inside.pipeline_id()
                 job = (await inside.poll())[0]
-                with held_flush(inside) as release:
+                with held_flush(inside) as flush:
                     calls = [
                         begun(inside.committer.write, tag("a")),
                         begun(inside.committer.submit, ACCOUNT, pipeline_id, START),
@@ -102,7 +157,7 @@ class TestFlushing:
                     waiting = [asyncio.ensure_future(call) for call in calls]
                     done, _ = await asyncio.wait(waiting, timeout=0.3)
                     assert not done
-                    release.set()
+                    flush.release.set()
                     await asyncio.wait_for(asyncio.gather(*waiting), 10)
 
         asyncio.run(check())
@@ -247,15 +302,14 @@ class TestTrouble:
 
         async def check() -> None:
             async with house(tmp_path) as inside:
-                with held_flush(inside) as release:
+                with held_flush(inside) as flush:
                     first = asyncio.ensure_future(inside.committer.write(tag("first")))
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)
+                    await flush.begun()
                     queued = [asyncio.ensure_future(inside.committer.write(tag(str(number)))) for number in range(10)]
                     await asyncio.sleep(0)
                     with pytest.raises(ThrottlingException):
                         await asyncio.wait_for(inside.committer.write(tag("much")), 1)
-                    release.set()
+                    flush.release.set()
                     await asyncio.gather(first, *queued)
                 assert await inside.committer.write(tag("again")) == "again"
                 assert await tags(inside, "much") == {}
@@ -268,13 +322,12 @@ class TestTrouble:
                 await inside.types()
                 await inside.pipeline()
                 pipeline_id = await inside.pipeline_id()
-                with held_flush(inside):
+                with held_flush(inside) as flush:
                     started = [
                         asyncio.ensure_future(inside.committer.submit(ACCOUNT, pipeline_id, START)),
                         asyncio.ensure_future(inside.committer.write(tag("a"))),
                     ]
-                    for _ in range(5):
-                        await asyncio.sleep(0)
+                    await flush.begun()
                     for task in started:
                         task.cancel()
                     await asyncio.gather(*started, return_exceptions=True)

@@ -1,7 +1,9 @@
 """Group commit: what arrives together is committed together, and nobody is answered before it is on disk.
 
 The problem: one flush to disk costs as much as a hundred decisions, and there are many callers. The rule: while one batch is
-in its flush, the next one gathers; it never waits to fill up. A batch is one transaction, in this order:
+in its flush, the next one gathers; then the event loop goes round as long as calls still come in, for whoever was answered
+just now is about to ask again. No time is waited for: a call that comes alone goes alone, some 50 microseconds later. A batch
+is one transaction, in this order:
 
     plain writes ─► commands (load, step, fold) ─► one write of all that they made ─► claims ─► acknowledgements ─► COMMIT
                                                                                                                     │
@@ -54,6 +56,8 @@ log = logging.getLogger("penstock.committer")
 
 BATCH_MAX = 64
 QUEUE_MAX = 8192
+# The loop's rounds without a new call, after which no more are expected. Fewer make smaller batches, more cost what they save.
+QUIET_ROUNDS = 8
 
 
 class Follow(Struct, frozen=True):
@@ -203,13 +207,15 @@ class Committer:
         """Commit batches until cancelled; what was submitted before is carried out first."""
         stopping = False
         while not (stopping and not self._queue):
-            if not self._queue:
-                self._arrived.clear()
-                try:
+            try:
+                if not self._queue:
+                    self._arrived.clear()
                     await self._arrived.wait()
-                except asyncio.CancelledError:
-                    stopping = True
-                    continue
+                if not stopping:
+                    await self._gather()
+            except asyncio.CancelledError:
+                stopping = True
+                continue
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             committing = asyncio.ensure_future(self._commit(batch))
             while not committing.done():
@@ -219,6 +225,14 @@ class Committer:
                     stopping = True
             if self.failed.done():
                 return
+
+    async def _gather(self) -> None:
+        """Return once no more calls come in, or enough are there."""
+        known, quiet_rounds = len(self._queue), 0
+        while known < BATCH_MAX and quiet_rounds < QUIET_ROUNDS:
+            await asyncio.sleep(0)
+            quiet_rounds = quiet_rounds + 1 if len(self._queue) == known else 0
+            known = len(self._queue)
 
     async def _commit(self, batch: list[_Item]) -> None:
         try:
