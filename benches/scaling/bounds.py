@@ -57,16 +57,11 @@ class Upkeep(Struct, frozen=True):
 
 
 def demands(costs: Costs, shape: Shape, batch: float = BATCH_MAX) -> Demands:
-    """A look serves as many polls as a batch has; a pipeline was last changed elsewhere as often as others are at work."""
-    polls = max(batch / CALLS_A_CYCLE, 1.0)
+    """A pipeline was last changed elsewhere as often as others are at work."""
     stale = 1 - 1 / shape.servers
     return Demands(
-        server=CALLS_A_CYCLE * (costs.server_call + costs.server_batch / batch)
-        + costs.server_look / polls
-        + stale * costs.server_reload,
-        database=CALLS_A_CYCLE * (costs.database_call + costs.database_batch / batch)
-        + costs.database_look / polls
-        + stale * costs.database_reload,
+        server=CALLS_A_CYCLE * (costs.server_call + costs.server_batch / batch) + stale * costs.server_reload,
+        database=CALLS_A_CYCLE * (costs.database_call + costs.database_batch / batch) + stale * costs.database_reload,
         caller=CALLS_A_CYCLE * shape.caller_call,
     )
 

@@ -1,7 +1,10 @@
 """The model at work: callers, servers with one committing thread each, a database with so many cores, a disk.
 
-    caller ─► server's process ─► poll: a look, shared with all who ask meanwhile ─► queue ─► batch: trips, flush ─► answer
-              (one core)                                                              (one open at a time in each server)
+    caller ─► server's process ─► queue ─► a batch, once no more comes in: trips, flush ─► answer
+              (one core)         │         (one open at a time in each server)
+                                 └► poll that finds nothing: a look, shared with all who ask meanwhile ─► answer
+
+Jobs wait for all who ask; then a claim gets what it asks for, and nobody looks before the next one.
 
 Time is simulated and chance is seeded: the same question gets the same answer. Whoever runs on a core runs to the end of a
 piece of work, and pieces wait in the order in which they came; real systems share a core more evenly.
@@ -10,12 +13,21 @@ piece of work, and pieces wait in the order in which they came; real systems sha
 import heapq
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from random import Random
 
 from msgspec import Struct
 
-from benches.scaling.costs import BATCH_MAX, GATHER_SECONDS, TRIPS_A_BATCH, Costs, Shape
+from benches.scaling.costs import (
+    BATCH_MAX,
+    GATHER_SECONDS,
+    QUIET_ROUNDS,
+    ROUND_SECONDS,
+    TRIPS_A_BATCH,
+    Costs,
+    Shape,
+)
 
 __all__ = ["Found", "simulate"]
 
@@ -178,10 +190,6 @@ class Server:
         costs, world = self.world.costs, self.world
         if world.shape.are_polls_empty:
             self.process.run(world.about(costs.server_poll), lambda: self.looks.join(then))
-        elif kind == 0:
-            self.process.run(
-                world.about(costs.server_call / 2), lambda: self.looks.join(lambda: self._enqueue(False, then))
-            )
         else:
             self.process.run(world.about(costs.server_call / 2), lambda: self._enqueue(kind == 2, then))
 
@@ -198,10 +206,23 @@ class Server:
     def _enqueue(self, is_result: bool, then: Then) -> None:
         self._queue.append((is_result, then))
         if not self._is_committing:
+            self._is_committing = True
+            self._gather(0, QUIET_ROUNDS)
+
+    def _gather(self, known: int, rounds_left: int) -> None:
+        """Begin once no more calls come in, or enough are there."""
+        rounds_left = QUIET_ROUNDS if len(self._queue) > known else rounds_left - 1
+        if rounds_left and len(self._queue) < BATCH_MAX:
+            known = len(self._queue)
+            # What the rounds cost is in the cost of a batch.
+            go_on = partial(self._gather, known, rounds_left)
+            self.world.clock.after(ROUND_SECONDS, lambda: self.process.run(0.0, go_on))
+        elif self._queue:
             self._commit()
+        else:
+            self._is_committing = False
 
     def _commit(self) -> None:
-        self._is_committing = True
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
         costs, world = self.world.costs, self.world
         stale = 1 - 1 / world.shape.servers
@@ -234,12 +255,7 @@ class Server:
         for _, then in batch:
             then()
         # Calls that are there already, and not taken in yet, go along with the next one.
-        self.process.run(0.0, self._go_on)
-
-    def _go_on(self) -> None:
-        self._is_committing = False
-        if self._queue:
-            self._commit()
+        self._gather(0, QUIET_ROUNDS)
 
     def _tell(self) -> None:
         """All topics of a moment go together; then there is a pause. Those who commit notifications wait for each other."""
@@ -304,11 +320,11 @@ class Caller:
 
 
 def simulate(costs: Costs, shape: Shape, seconds: float = 2.0, seed: int = 1) -> Found:
-    """What comes of it over so many seconds, after a tenth of a second in which it gets going and nothing is counted."""
+    """What comes of it over so many seconds, after half a second in which it gets going and nothing is counted."""
     world = World(costs, shape, seed)
     for number in range(shape.workers):
         world.clock.after(world.about(shape.pause_seconds + 0.001), Caller(world, number).begin)
-    settled = 0.1 + shape.pause_seconds
+    settled = 0.5 + shape.pause_seconds
     world.clock.run(settled)
     world.is_counted = True
     busy = _busy(world)

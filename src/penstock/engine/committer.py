@@ -2,7 +2,7 @@
 
 The problem: one flush to disk costs as much as a hundred decisions, and there are many callers. The rule: while one batch is
 in its flush, the next one gathers; then the event loop goes round as long as calls still come in, for whoever was answered
-just now is about to ask again. No time is waited for: a call that comes alone goes alone, some 50 microseconds later. A batch
+just now is about to ask again. No time is waited for: a call that comes alone goes alone, some ten microseconds later. A batch
 is one transaction, in this order:
 
     plain writes ─► commands (load, step, fold) ─► one write of all that they made ─► claims ─► acknowledgements ─► COMMIT
@@ -54,7 +54,7 @@ __all__ = ["AlreadyStarted", "Became", "Committer", "Follow", "Once", "Written"]
 T = TypeVar("T")
 log = logging.getLogger("penstock.committer")
 
-BATCH_MAX = 64
+BATCH_MAX = 128
 QUEUE_MAX = 8192
 # The loop's rounds without a new call, after which no more are expected. Fewer make smaller batches, more cost what they save.
 QUIET_ROUNDS = 8
